@@ -1,0 +1,179 @@
+// Makes the Nginx files of a policy: the templates beside this file with their {{places}} filled in, the njs module
+// and the policy as a module. Nothing is decided here that njs/core decides.
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Variant } from '../njs/core/policy.js'
+import { policyModuleSource } from '../node-writer/policy/module_source.js'
+import type { LoadedPolicy } from '../node-writer/policy/types.js'
+
+export interface NginxOptions {
+  policy: LoadedPolicy
+  /** Absolute path of the files as Nginx will see it. */
+  directory: string
+  /** The app, `host:port` or `unix:/path`. */
+  app: string
+  /** The memcached servers, `host:port` or `host:port=weight`, in the order that the writer has. */
+  memcached: string[]
+  /** What the sample nginx.conf listens on: `host:port`, several separated by ','. Default 127.0.0.1:8080. */
+  listen?: string
+  /** The JavaScript engine: 'qjs' needs njs >= 0.8.6 built with QuickJS. Default 'njs'. */
+  engine?: 'njs' | 'qjs'
+  /** ngx_http_js_module.so for the sample nginx.conf; null when it is built in. Default: where Debian puts it. */
+  modulePath?: string | null
+  /** worker_processes of the sample nginx.conf. Default 'auto'. */
+  workers?: number | 'auto'
+  /** access_log of the sample nginx.conf: a path, with a format if you like, or 'off'. Default 'access.log samekey'. */
+  accessLog?: string
+  /** error_log of the sample nginx.conf. Default 'error.log', below the prefix. */
+  errorLog?: string
+}
+
+const DEBIAN_MODULE = '/usr/lib/nginx/modules/ngx_http_js_module.so'
+
+/** Texts by file name. Throws a TypeError that names an option whose value Nginx could not take. */
+export function generateNginxFiles(options: NginxOptions): Record<string, string> {
+  checkOptions(options)
+  const policy = options.policy
+  const places: Record<string, string> = {
+    directory: options.directory,
+    app: options.app,
+    scheme: policy.scheme === '' ? '$scheme' : policy.scheme,
+    listen: (options.listen ?? '127.0.0.1:8080').split(',').join(';\n        listen '),
+    workers: String(options.workers ?? 'auto'),
+    workerConnections: '8192',
+    errorLog: options.errorLog ?? 'error.log',
+    accessLog: options.accessLog ?? 'access.log samekey',
+    loadModule: options.modulePath === null ? '' : `load_module ${options.modulePath ?? DEBIAN_MODULE};`,
+    jsEngine: options.engine === 'qjs' ? 'js_engine qjs;\n# Contexts are kept for reuse: a new one costs about 140 us a request.\njs_context_reuse 1024;\n' : '',
+    memcachedServers: memcachedServers(options.memcached),
+    variantMaps: policy.variants.map(variantMap).join(''),
+    variantHeaders: variantHeaders(policy.variants),
+    cookie: policy.variants.flatMap((variant, index) => (variant.source === 'cookie' ? [`${variant.field}=$samekey_forward_${index + 1}`] : [])).join('; '),
+    unkeyedHeaders: policy.unkeyedHeaders.map((name) => `    proxy_set_header ${name} "";\n`).join(''),
+    ...modePlaces(policy)
+  }
+  return {
+    'samekey.js': readModule(),
+    'samekey_policy.js': policyModuleSource(policy),
+    'samekey.http.conf': fill('samekey.http.conf', places),
+    'samekey.server.conf': fill('samekey.server.conf', places),
+    'samekey.location.conf': fill(`samekey.location.${policy.mode}.conf`, places),
+    'nginx.conf': fill('nginx.conf', places)
+  }
+}
+
+/** Writes the files into `out`, which may be another path than Nginx's own `directory` (a container's, say). */
+export function writeNginxFiles(out: string, options: NginxOptions): string[] {
+  const files = generateNginxFiles(options)
+  mkdirSync(out, { recursive: true })
+  return Object.entries(files).map(([name, text]) => {
+    writeFileSync(join(out, name), text)
+    return join(out, name)
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------- places
+
+function memcachedServers(servers: string[]): string {
+  const lines = servers.map((server) => {
+    const [address, weight] = server.split('=')
+    return `    server ${address}${weight === undefined ? '' : ` weight=${weight}`};`
+  })
+  // With one server there is nothing to choose. node-writer/ring.ts places keys on the same ring.
+  if (servers.length > 1) lines.unshift('    # The writer places keys on the same ring.', '    hash $memcached_key consistent;')
+  return lines.join('\n')
+}
+
+/** The selected value of a dimension, and what the app is shown for it. */
+function variantMap(variant: Variant, index: number): string {
+  const number = index + 1
+  const skip = '[^ ,]*,'.repeat(index)
+  const rows = variant.values.map((value) => `    "${value.value}" "${escapeText(value.forward)}";\n`).join('')
+  return (
+    `\n# Dimension ${variant.name}: its value in the key, and what the app is shown instead of the raw ${variant.source}.\n` +
+    `map $samekey_verdict $samekey_variant_${number} {\n    "~^[^ ]+ [^ ]+ [^ ]+ ${skip}(?<samekey_value_${number}>[^ ,]+)" $samekey_value_${number};\n    default "";\n}\n` +
+    `map $samekey_variant_${number} $samekey_forward_${number} {\n${rows}    default "";\n}\n`
+  )
+}
+
+function variantHeaders(variants: Variant[]): string {
+  if (variants.length === 0) return ''
+  const all = variants.map((variant, index) => `${variant.name}=$samekey_variant_${index + 1}`).join(', ')
+  const fields = variants.flatMap((variant, index) => (variant.source === 'header' ? [`    proxy_set_header ${variant.field} $samekey_forward_${index + 1};\n`] : []))
+  return `    # The declared dimensions, each in the one form that the key covers.\n    proxy_set_header X-Samekey-Variant "${all}";\n${fields.join('')}`
+}
+
+/** Quotes and backslashes end or escape; a dollar sign would start a variable, and Nginx has no escape for it. */
+function escapeText(text: string): string {
+  return text.replace(/["\\]/g, '\\$&')
+}
+
+function modePlaces(policy: LoadedPolicy): Record<string, string> {
+  const types = policy.routes.map((route) => route.contentType)
+  const last = types[types.length - 1] as string
+  const severalTypes = policy.mode === 'raw' && types.some((type) => type !== last)
+  const typeRows = policy.routes.flatMap((route) => {
+    if (route.match === null) return []
+    return [`    "~${route.match.ignoreCase ? '*' : ''}${escapeText(route.match.source)}" "${escapeText(route.contentType)}";\n`]
+  })
+  return {
+    modeHttp: policy.mode === 'full' ? readTemplate('full.http.conf') : '',
+    modeServer: policy.mode === 'full' ? readTemplate('full.server.conf') : '',
+    defaultType: escapeText(last),
+    typeMap: severalTypes
+      ? `\n# The Content-Type of raw entries, by the policy's routes.\nmap $samekey_forward $samekey_type {\n${typeRows.join('')}    default "${escapeText(last)}";\n}\n`
+      : '',
+    typeFilter: severalTypes ? '# More than one type: set by the route of the canonical target.\njs_header_filter samekey.type;\n' : ''
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------- templates
+
+/** Fills every {{place}} of a template; a place without a value is a mistake of ours and must not reach Nginx. */
+function fill(template: string, places: Record<string, string>): string {
+  return readTemplate(template).replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
+    const value = places[name]
+    if (value === undefined) throw new Error(`nginx/${template}: no value for {{${name}}}`)
+    return value
+  })
+}
+
+function readTemplate(name: string): string {
+  return readFileSync(join(packageRoot(), 'nginx', name), 'utf8')
+}
+
+function readModule(): string {
+  const path = join(packageRoot(), 'dist/njs/samekey.js')
+  if (!existsSync(path)) throw new Error(`${path} is missing: run \`npm run build\``)
+  return readFileSync(path, 'utf8')
+}
+
+/** The folder of package.json, from the source tree and from dist/ alike. */
+function packageRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory)
+  return directory
+}
+
+// --------------------------------------------------------------------------------------------------------- options
+
+const ADDRESS = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$|^unix:\/[^\s;{}"'\\$]+$/
+
+function checkOptions(options: NginxOptions): void {
+  const plainPath = /^\/[^\s;{}"'\\$]*$/
+  if (!plainPath.test(options.directory)) throw new TypeError(`directory: expected an absolute path without spaces, quotes or $, got ${JSON.stringify(options.directory)}`)
+  if (options.modulePath && !plainPath.test(options.modulePath)) throw new TypeError(`modulePath: expected an absolute path, got ${JSON.stringify(options.modulePath)}`)
+  if (!ADDRESS.test(options.app)) throw new TypeError(`app: expected host:port or unix:/path, got ${JSON.stringify(options.app)}`)
+  if (options.memcached.length === 0) throw new TypeError('memcached: expected at least one host:port')
+  for (const server of options.memcached) {
+    const [address, weight] = server.split('=')
+    // Always with the port: Nginx's default for a server is 80.
+    if (!ADDRESS.test(address as string)) throw new TypeError(`memcached: expected host:port or host:port=weight, got ${JSON.stringify(server)}`)
+    if (weight !== undefined && !/^[1-9][0-9]{0,3}$/.test(weight)) throw new TypeError(`memcached: expected a weight from 1 to 9999, got ${JSON.stringify(server)}`)
+  }
+  for (const address of (options.listen ?? '').split(',')) {
+    if (address !== '' && !ADDRESS.test(address)) throw new TypeError(`listen: expected host:port, got ${JSON.stringify(address)}`)
+  }
+}

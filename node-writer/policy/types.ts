@@ -1,0 +1,63 @@
+// The policy as people write it and as the Node side holds it once it is loaded.
+
+import type { Mode, PathAmbiguity, Policy } from '../../njs/core/policy.js'
+
+/** A regex of the portable grammar (docs/policy.md): read alike by PCRE in Nginx and by V8. */
+export type Pattern = string | { pattern: string; caseSensitive?: boolean }
+
+/** The JSON file. Everything is optional; schema.json documents each field and its default. */
+export interface PolicyDocument {
+  $schema?: string
+  prefix?: string
+  mode?: Mode
+  scheme?: 'request' | 'http' | 'https'
+  hosts?: string[]
+  maxTargetBytes?: number
+  ignore?: Pattern[]
+  allowAmbiguous?: PathAmbiguity[]
+  requestNoCache?: boolean
+  query?: { ignore?: string[]; ignoreDefaults?: boolean; only?: string[]; sort?: boolean }
+  cookies?: { session?: string[]; sessionDefaults?: boolean }
+  headers?: { unkeyed?: string[]; unkeyedDefaults?: boolean }
+  variants?: VariantDocument[]
+  routes?: RouteDocument[]
+}
+
+export interface VariantDocument {
+  name: string
+  cookie?: string
+  header?: string
+  /** Only with `header: "accept-language"`: a weighted look-up of language ranges. */
+  negotiate?: boolean
+  values: (string | { value: string; pattern?: Pattern; forward?: string })[]
+  /** One of the values; the first when absent. */
+  default?: string
+}
+
+export interface RouteDocument {
+  match: Pattern
+  ttl?: number
+  type?: string
+}
+
+/** What the policy says of one part of the site. */
+export interface Route {
+  /** Against the canonical target from its start; null matches everything. */
+  match: RegExp | null
+  /** Seconds a response without explicit freshness is kept; null: it is not stored. */
+  ttlSeconds: number | null
+  /** Content-Type of raw entries. */
+  contentType: string
+}
+
+/** A checked policy: what the core needs, and what only the Node side needs. */
+export interface LoadedPolicy extends Policy {
+  /** The document with every default filled in. */
+  document: Required<Omit<PolicyDocument, '$schema'>>
+  /** Eight hex digits over every part that moves keys; part of keyHead. */
+  fingerprint: string
+  /** The first that matches counts; the last one matches everything. */
+  routes: Route[]
+  /** Lower-case names of request fields that Nginx removes on the cacheable way. */
+  unkeyedHeaders: string[]
+}
