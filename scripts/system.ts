@@ -55,8 +55,7 @@ export function dockerAnswers(): boolean {
 
 /** Fetches apt's package lists, where that needs no password. */
 export function updatePackageLists(): void {
-  const [program, ...args] = [...(asRoot() ?? []), 'apt-get', 'update', '-qq'] as [string, ...string[]]
-  spawnSync(program, args, { stdio: 'ignore' })
+  runAs(asRoot() ?? [], ['apt-get', 'update', '-qq'])
 }
 
 async function install(missing: ProgramName[], { log, ask }: EnsureOptions): Promise<void> {
@@ -70,8 +69,7 @@ async function install(missing: ProgramName[], { log, ask }: EnsureOptions): Pro
   ;(log ?? console.error)(`Installing Debian packages: ${packages.join(' ')}`)
 
   const script = fileURLToPath(new URL('install_packages.sh', import.meta.url))
-  const [program, ...args] = [...become, 'sh', script, ...packages] as [string, ...string[]]
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+  const { status, stdout, stderr } = runAs(become, ['sh', script, ...packages])
   if (status !== 0) refuse(`apt-get failed:\n${stdout}${stderr}`.trimEnd())
 }
 
@@ -87,6 +85,11 @@ function installCommand(names: readonly ProgramName[]): string {
 function asRoot(): string[] | undefined {
   if (process.getuid?.() === 0) return []
   return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : undefined
+}
+
+function runAs(become: readonly string[], command: readonly string[]) {
+  const [program, ...args] = [...become, ...command]
+  return spawnSync(program as string, args, { encoding: 'utf8' })
 }
 
 /** Debian or one of its children, whose packages have the same names. */

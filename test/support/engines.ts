@@ -9,7 +9,7 @@
 // - there is no process.exit on 0.7.9: throw to end with an exit code (1) and a message on standard error.
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { inRootfs, type Suite } from './rootfs.ts'
+import { inRootfs, type Suite } from './rootfs.js'
 
 export interface Engine {
   id: EngineId

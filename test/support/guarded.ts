@@ -6,10 +6,10 @@ import { once } from 'node:events'
 
 // The shell holds the far end of a pipe. When our end closes, for whatever reason, it ends the server by its pid.
 const guard = `
-remove=$1; shift
+remove=$1; signal=$2; shift 2
 exec 3<&0
 "$@" </dev/null 3<&- & server=$!
-{ cat <&3 >/dev/null; kill -TERM $server; } 2>/dev/null & watcher=$!
+{ cat <&3 >/dev/null; kill -$signal $server; } 2>/dev/null & watcher=$!
 wait $server; code=$?
 kill $watcher 2>/dev/null
 [ -z "$remove" ] || rm -rf "$remove"
@@ -27,12 +27,14 @@ export interface GuardedOptions {
   cwd?: string
   /** A temporary folder to remove once the server has ended. */
   remove?: string
+  /** How it is ended; default TERM. */
+  signal?: 'TERM' | 'KILL'
 }
 
-export function startGuarded(command: readonly string[], { log, cwd, remove }: GuardedOptions): Guarded {
+export function startGuarded(command: readonly string[], { log, cwd, remove, signal = 'TERM' }: GuardedOptions): Guarded {
   const output = openSync(log, 'a')
   // detached: Ctrl-C in a terminal goes to us alone, so that the order of stopping is ours.
-  const shell = spawn('sh', ['-c', guard, 'guard', remove ?? '', ...command], { cwd, stdio: ['pipe', output, output], detached: true })
+  const shell = spawn('sh', ['-c', guard, 'guard', remove ?? '', signal, ...command], { cwd, stdio: ['pipe', output, output], detached: true })
   closeSync(output)
   const exited = once(shell, 'exit').then(([code]) => (code as number | null) ?? 1)
   return {

@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { ensure, updatePackageLists } from '../../scripts/system.ts'
+import { ensure, updatePackageLists } from '../../scripts/system.js'
 
 /** bookworm: nginx 1.22, njs 0.7.9. trixie: nginx 1.26, njs 0.8.9. sid: the newest of both, also with QuickJS. */
 export const suites = ['bookworm', 'trixie', 'sid'] as const
