@@ -50,8 +50,9 @@ function guardedBypass(request: CacheRequest): BypassReason | '' {
 }
 
 // RFC 9111 §5.2.1.4 no-cache, §5.2.1.5 no-store, §5.4 Pragma.
-const NO_CACHE = /(?:^|[, ])no-(?:cache|store)(?:[, =]|$)/i
+const NO_CACHE = /(?:^|[,\t ])no-(?:cache|store)(?:[,\t =]|$)/
 
 function asksForFresh(request: CacheRequest): boolean {
-  return NO_CACHE.test(request.header('cache-control')) || NO_CACHE.test(request.header('pragma'))
+  // Not by the flag i: for PCRE U+017F is an s.
+  return NO_CACHE.test(request.header('cache-control').toLowerCase()) || NO_CACHE.test(request.header('pragma').toLowerCase())
 }

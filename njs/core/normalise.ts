@@ -39,8 +39,10 @@ function findAmbiguity(rawPath: string, path: string, rawQuery: string, allowed:
   function found(ambiguity: PathAmbiguity, is: boolean): boolean {
     return is && allowed.indexOf(ambiguity) < 0
   }
-  if (found('no-slash', path.charCodeAt(0) !== 0x2f /* / */)) return 'no-slash'
-  if (found('fragment', path.indexOf('#') >= 0 || rawQuery.indexOf('#') >= 0)) return 'fragment'
+  // RFC 9112 §3.2.1: neither can stand in an origin-form. No policy can allow them: without the slash host and path
+  // would run into each other in the key, and '#' marks a shortened key.
+  if (path.charCodeAt(0) !== 0x2f /* / */) return 'no-slash'
+  if (path.indexOf('#') >= 0 || rawQuery.indexOf('#') >= 0) return 'fragment'
   if (found('backslash', path.indexOf('\\') >= 0)) return 'backslash'
   if (found('semicolon', path.indexOf(';') >= 0)) return 'semicolon'
   if (found('empty-segment', path.indexOf('//') >= 0)) return 'empty-segment'
@@ -146,12 +148,13 @@ function comparableName(argument: string): string {
 // ---------------------------------------------------------------------------------------------------------- host
 
 // A registered name or IPv4 address, or an IPv6 address in brackets, and a port (RFC 3986 §3.2.2, §3.2.3).
-const HOST = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::[1-9][0-9]*)?$/
+const HOST = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]*)?$/
 
 /** The host in lower case without the scheme's default port; '' when it is not one host. */
 export function normaliseHost(host: string, scheme: string): string {
+  // Checked first: some characters beyond ASCII have a lower-case form within it (U+212A, the Kelvin sign).
+  if (host.length > 255 || !HOST.test(host) || host.indexOf('..') >= 0) return ''
   const lower = host.toLowerCase()
-  if (lower.length > 255 || !HOST.test(lower) || lower.indexOf('..') >= 0) return ''
   const suffix = scheme === 'https' ? ':443' : ':80'
   return lower.endsWith(suffix) ? lower.slice(0, -suffix.length) : lower
 }

@@ -14,8 +14,8 @@ export type PathAmbiguity =
   | 'encoded-backslash' // %5C
   | 'encoded-control' // %00 to %1F, %7F
   | 'encoded-slash' // %2F
-  | 'fragment' // #, in the path or the query
-  | 'no-slash' // a target that does not begin with a slash
+  | 'fragment' // #, in the path or the query; never allowed
+  | 'no-slash' // a target that does not begin with a slash; never allowed
   | 'semicolon' // ;
 
 /** One of the values that a dimension is mapped to. */

@@ -30,11 +30,13 @@ export function resolve(request: CacheRequest, policy: Policy, sha256Hex: Sha256
   if (reason !== '') return bypass(reason, '')
 
   const target = request.target
+  const plain = isPlain(target)
+  // Before its length: the engines count the same bytes beyond ASCII differently.
+  if (!plain && /[^!-~]/.test(target)) return bypass('not-ascii', '')
   if (target.length > policy.maxTargetBytes) return bypass('too-long', '')
 
   let forward = target
-  if (!isPlain(target)) {
-    if (/[^!-~]/.test(target)) return bypass('not-ascii', '')
+  if (!plain) {
     const normal = normaliseTarget(target, policy)
     if (normal.ambiguity !== '') return bypass('ambiguous-path', normal.ambiguity)
     forward = normal.text

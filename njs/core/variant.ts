@@ -7,6 +7,9 @@ import type { CacheRequest } from './request.js'
 /** Nothing longer is matched: patterns are proven harmless for texts of this length only. */
 const MAX_TEXT = 1024
 
+/** RFC 5646 §4.4.1: no language tag in use is longer. It also bounds what a header of nothing but '-' can cost. */
+const MAX_RANGE = 35
+
 // The engines disagree about everything else, so a text with any other character selects the fallback in both.
 const NOT_PRINTABLE = /[^ -~]/
 
@@ -61,7 +64,7 @@ function negotiate(text: string, variant: Variant): number {
 }
 
 function lookUp(range: string, variant: Variant): number {
-  let tag = range
+  let tag = range.length <= MAX_RANGE ? range : ''
   while (tag !== '') {
     for (let i = 0; i < variant.values.length; i++) {
       if ((variant.values[i] as { value: string }).value.toLowerCase() === tag) return i
@@ -79,6 +82,15 @@ function weightOf(parameter: string): number {
   return match === null ? 0 : Number(match[1])
 }
 
+/** Without the spaces and tabs around it. A loop: a regex for the end is quadratic, and the built-in trims more. */
 function trim(text: string): string {
-  return text.replace(/^[ \t]+|[ \t]+$/g, '')
+  let start = 0
+  let end = text.length
+  while (start < end && isBlank(text.charCodeAt(start))) start++
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09
 }
