@@ -12,7 +12,7 @@ export default defineConfig({
       {
         // Real Nginx and memcached. Two files at a time: each has several servers, and CI has two cores.
         test: {
-          name: 'integration', include: ['test/integration/**/*.test.ts'], globalSetup: 'test/support/setup_stack.ts',
+          name: 'integration', include: ['test/integration/**/*.test.ts'], globalSetup: 'test/support/setup_stack.ts', setupFiles: 'test/support/setup_worker.ts',
           testTimeout: 60_000, hookTimeout: 120_000, maxWorkers: 2,
         },
       },

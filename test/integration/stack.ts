@@ -1,10 +1,10 @@
 // Nginx and memcached for one test file: started from a folder of configuration, on free loopback ports. The app and the
 // writer under test run in the test's own process; Nginx reaches them on loopback too.
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import getPort from 'get-port'
 import { beforeEach } from 'vitest'
+import { runFolder } from '../support/docker_engine.js'
 import type { Suite } from '../support/rootfs.js'
 import { asProcesses, inContainers, type Runner, type Server } from '../support/runner.js'
 import { listens, until } from '../support/until.js'
@@ -63,7 +63,7 @@ export async function startLocalStack(options: StackOptions = {}): Promise<Stack
 }
 
 async function start(runner: Runner, options: StackOptions): Promise<Stack> {
-  const folder = await mkdtemp(join(tmpdir(), 'samekey-stack-'))
+  const folder = await mkdtemp(join(runFolder(), 'stack-'))
   const running = new Set<Server>()
   const stop = async () => {
     await Promise.all([...running].map((server) => server.stop()))

@@ -1,39 +1,56 @@
-// A Docker engine for the container tests: the one that runs already, or else one of our own in a temporary folder,
-// which ends together with this process.
+// A Docker engine for the container tests: the one that runs already, or else one of our own. Either way the containers
+// of a run and its folder are gone when the run ends, however it ends.
 import { appendFile, mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { execa } from 'execa'
 import { dockerAnswers, ensure } from '../../scripts/system.js'
-import { startGuarded } from './guarded.js'
+import { startGuarded, type Guarded } from './guarded.js'
 import { until } from './until.js'
 
-/** Every container of these tests has this label, so that none is left behind in an engine that is not ours. */
-export const containerLabel = 'samekey-test'
-
-export interface DockerEngine {
-  /** Makes docker commands and testcontainers, in this process and its children, use the engine. */
+export interface TestRun {
+  /** For this process and its children: makes docker and testcontainers use the engine, and stacks use the run's folder. */
   environment: Record<string, string>
+  /** Ends the containers and removes the folder. */
   stop(): Promise<void>
 }
 
-export async function startDockerEngine(): Promise<DockerEngine> {
-  const settings = {
-    // Ryuk, testcontainers' cleaner, is an image to pull. Label and guard do its work here.
+/** The folder of this run, where stacks put theirs. Outside a run: the machine's folder for temporary files. */
+export function runFolder(): string {
+  return process.env.SAMEKEY_TEST_FOLDER ?? tmpdir()
+}
+
+/** Marks the containers of one run, so that they can be found and no others are touched. */
+export function containerLabel(folder: string): Record<string, string> {
+  return { 'samekey-test': basename(folder) }
+}
+
+export async function startTestRun({ containers }: { containers: boolean }): Promise<TestRun> {
+  // Short: the engine's socket is in it, and a socket's path may have 107 bytes.
+  const folder = await mkdtemp(join(tmpdir(), 'samekey-test-'))
+  const environment: Record<string, string> = {
+    SAMEKEY_TEST_FOLDER: folder,
+    // Ryuk, testcontainers' cleaner, is an image to pull. The guard does its work here.
     TESTCONTAINERS_RYUK_DISABLED: 'true',
     // Without this testcontainers looks for another address where a test machine is itself a container.
     TESTCONTAINERS_HOST_OVERRIDE: '127.0.0.1',
   }
-  if (dockerAnswers()) return { environment: settings, stop: () => removeContainers({}) }
-  const own = await startOwnEngine()
-  return { environment: { ...settings, DOCKER_HOST: own.host }, stop: own.stop }
+  if (containers && !dockerAnswers()) {
+    const engine = await startOwnEngine(folder, `unix://${folder}/d.sock`)
+    return { environment: { ...environment, DOCKER_HOST: `unix://${folder}/d.sock` }, stop: engine.stop }
+  }
+  return { environment, stop: startKeeper(folder, containers).stop }
 }
 
-async function startOwnEngine(): Promise<{ host: string; stop(): Promise<void> }> {
+/** Waits for the end of the run, and then removes its containers from an engine that stays. */
+function startKeeper(folder: string, containers: boolean): Guarded {
+  const [[name, value] = []] = Object.entries(containerLabel(folder))
+  const remove = containers ? `docker ps -aq --filter label=${name}=${value} | xargs -r docker rm -f;` : ''
+  return startGuarded(['sh', '-c', `sleep infinity & trap '${remove} kill $!' TERM; wait`], { log: join(folder, 'log'), remove: folder })
+}
+
+async function startOwnEngine(folder: string, host: string): Promise<Guarded> {
   const { docker } = await ensure(['docker'])
-  // A short path: a socket's path may have 107 bytes.
-  const folder = await mkdtemp(join(tmpdir(), 'samekey-docker-'))
-  const host = `unix://${folder}/d.sock`
   const log = join(folder, 'log')
   await appendFile(log, '')
   const engine = startGuarded([
@@ -41,28 +58,15 @@ async function startOwnEngine(): Promise<{ host: string; stop(): Promise<void> }
     'unshare', '--mount', '--propagation', 'slave',
     docker, '-H', host, '--data-root', `${folder}/data`, '--exec-root', `${folder}/exec`, '-p', `${folder}/d.pid`,
     // The network of this machine is left alone: no firewall rules, no bridge. The containers share it (network mode host).
-    '--iptables=false', '--ip6tables=false', '--ip-masq=false', '--ip-forward=false', '--ip', '127.0.0.1', '--bridge=none',
+    '--iptables=false', '--ip6tables=false', '--ip-masq=false', '--ip-forward=false', '--bridge=none',
   ], { log, remove: folder })
-  const environment = { DOCKER_HOST: host }
-  const answers = async () => ((await execa('docker', ['info'], { env: environment, reject: false })).exitCode === 0 ? true as const : undefined)
+  const answers = async () => ((await execa('docker', ['info'], { env: { DOCKER_HOST: host }, reject: false })).exitCode === 0 ? true as const : undefined)
   try {
     await until('the Docker engine answers', answers, { unless: engine.exited })
   } catch (error) {
     const messages = await readFile(log, 'utf8').catch(() => '')
     await engine.stop()
-    throw new Error(`cannot start a Docker engine:\n${messages.split('\n').slice(-20).join('\n')}`, { cause: error })
+    throw new Error(`cannot start a Docker engine (SAMEKEY_STACK=processes does without):\n${messages.split('\n').slice(-20).join('\n')}`, { cause: error })
   }
-  return {
-    host,
-    async stop() {
-      await removeContainers(environment)
-      await engine.stop()
-    },
-  }
-}
-
-async function removeContainers(env: Record<string, string>): Promise<void> {
-  const { stdout } = await execa('docker', ['ps', '-aq', '--filter', `label=${containerLabel}`], { env, reject: false })
-  const ids = (stdout ?? '').split('\n').filter(Boolean)
-  if (ids.length > 0) await execa('docker', ['rm', '-f', ...ids], { env, reject: false })
+  return engine
 }

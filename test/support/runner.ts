@@ -5,7 +5,7 @@ import { appendFile, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { GenericContainer, type StartedTestContainer } from 'testcontainers'
 import { ensure } from '../../scripts/system.js'
-import { containerLabel } from './docker_engine.js'
+import { containerLabel, runFolder } from './docker_engine.js'
 import { startGuarded } from './guarded.js'
 import { memcachedImage, nginxImage } from './images.js'
 import { inRootfs, rootfs, type Suite } from './rootfs.js'
@@ -67,7 +67,7 @@ async function startContainer(image: string, command: string[], folder: string):
   let container = new GenericContainer(image)
     .withNetworkMode('host')
     .withBindMounts([{ source: folder, target: folder, mode: 'rw' }])
-    .withLabels({ [containerLabel]: 'true' })
+    .withLabels(containerLabel(runFolder()))
     .withEntrypoint([command[0] as string])
     .withCommand(command.slice(1))
     // Its end is the end of its output; until then the caller waits for the port.
