@@ -27,6 +27,7 @@ async function configure(place: Place, app: number): Promise<void> {
     http {
       ${place.engineDirective}
       access_log logs/access.log;
+      client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp; uwsgi_temp_path temp; scgi_temp_path temp;
       js_path ${place.folder};
       js_import main from main.js;
       js_set $versions main.versions;

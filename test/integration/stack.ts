@@ -30,7 +30,8 @@ export interface StackOptions {
   engine?: 'njs' | 'qjs'
   /** Copied into the stack's folder before `configure`. */
   confDir?: string
-  /** Writes or changes the configuration in `place.folder`. Logs belong in access.log and error.log, in the folder or in its logs/. */
+  /** Writes or changes the configuration in `place.folder`. Temporary paths (client_body_temp_path …) belong in it too:
+   * the tests may run as any user. Logs belong in access.log and error.log, in the folder or in its logs/. */
   configure?: (place: Place) => void | Promise<void>
   /** The main file, relative to the folder; default 'nginx.conf'. */
   main?: string

@@ -26,6 +26,7 @@ export function containerLabel(folder: string): Record<string, string> {
 }
 
 export async function startTestRun({ containers }: { containers: boolean }): Promise<TestRun> {
+  const docker = containers && !dockerAnswers() ? await findOwnEngine() : undefined
   // Short: the engine's socket is in it, and a socket's path may have 107 bytes.
   const folder = await mkdtemp(join(tmpdir(), 'samekey-test-'))
   const environment: Record<string, string> = {
@@ -35,8 +36,8 @@ export async function startTestRun({ containers }: { containers: boolean }): Pro
     // Without this testcontainers looks for another address where a test machine is itself a container.
     TESTCONTAINERS_HOST_OVERRIDE: '127.0.0.1',
   }
-  if (containers && !dockerAnswers()) {
-    const engine = await startOwnEngine(folder, `unix://${folder}/d.sock`)
+  if (docker !== undefined) {
+    const engine = await startOwnEngine(docker, folder, `unix://${folder}/d.sock`)
     return { environment: { ...environment, DOCKER_HOST: `unix://${folder}/d.sock` }, stop: engine.stop }
   }
   return { environment, stop: startKeeper(folder, containers).stop }
@@ -49,8 +50,14 @@ function startKeeper(folder: string, containers: boolean): Guarded {
   return startGuarded(['sh', '-c', `sleep infinity & trap '${remove} kill $!' TERM; wait`], { log: join(folder, 'log'), remove: folder })
 }
 
-async function startOwnEngine(folder: string, host: string): Promise<Guarded> {
-  const { docker } = await ensure(['docker'])
+async function findOwnEngine(): Promise<string> {
+  if (process.getuid?.() !== 0) {
+    throw new Error('no Docker engine answers, and only root can start one: start Docker (and be in the group docker), or set SAMEKEY_STACK=processes to test without containers')
+  }
+  return (await ensure(['docker'])).docker
+}
+
+async function startOwnEngine(docker: string, folder: string, host: string): Promise<Guarded> {
   const log = join(folder, 'log')
   await appendFile(log, '')
   const engine = startGuarded([
@@ -66,7 +73,7 @@ async function startOwnEngine(folder: string, host: string): Promise<Guarded> {
   } catch (error) {
     const messages = await readFile(log, 'utf8').catch(() => '')
     await engine.stop()
-    throw new Error(`cannot start a Docker engine (SAMEKEY_STACK=processes does without):\n${messages.split('\n').slice(-20).join('\n')}`, { cause: error })
+    throw new Error(`cannot start a Docker engine (SAMEKEY_STACK=processes tests without containers):\n${messages.split('\n').slice(-20).join('\n')}`, { cause: error })
   }
   return engine
 }

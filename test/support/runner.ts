@@ -73,8 +73,8 @@ async function startContainer(image: string, command: string[], folder: string):
     // Its end is the end of its output; until then the caller waits for the port.
     .withLogConsumer((stream) => { stream.on('data', (chunk) => { output += chunk }); stream.on('end', ended); stream.on('error', ended) })
   const uid = process.getuid?.() ?? 0
-  // As the user of the tests, so that the folder can be removed afterwards. Nginx's built-in folders are root's; these replace them.
-  if (uid !== 0) container = container.withUser(`${uid}:${process.getgid?.()}`).withTmpFs({ '/var/lib/nginx': 'rw,mode=1777', '/var/log/nginx': 'rw,mode=1777', '/var/cache/nginx': 'rw,mode=1777' })
+  // As the user of the tests, so that the folder can be removed afterwards.
+  if (uid !== 0) container = container.withUser(`${uid}:${process.getgid?.()}`)
   const started: StartedTestContainer = await container.start()
   return { exited, output: async () => output, stop: async () => { await started.stop() } }
 }

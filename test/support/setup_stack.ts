@@ -2,7 +2,7 @@
 import { ensure } from '../../scripts/system.js'
 import { startTestRun } from './docker_engine.js'
 import { nginxImage } from './images.js'
-import { suites } from './rootfs.js'
+import { rootfs, suites } from './rootfs.js'
 
 export default async function setup(): Promise<() => Promise<void>> {
   await ensure(['nginx', 'njs-module', 'memcached'])
@@ -10,7 +10,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   const run = await startTestRun({ containers })
   try {
     Object.assign(process.env, run.environment)
-    if (containers) await Promise.all(suites.map(nginxImage))
+    await Promise.all(suites.map(containers ? nginxImage : rootfs))
   } catch (error) {
     await run.stop()
     throw error
