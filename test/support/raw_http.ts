@@ -117,7 +117,10 @@ function readChunks(rest: Buffer, closed: boolean): Body | undefined {
       return end < 0 ? unfinished() : { body: Buffer.concat(chunks), length: end + 4, complete: true }
     }
     const next = lineEnd + 2 + size + 2
-    if (rest.length < next) return unfinished()
+    if (rest.length < next) {
+      chunks.push(rest.subarray(lineEnd + 2))
+      return unfinished()
+    }
     chunks.push(rest.subarray(lineEnd + 2, next - 2))
     at = next
   }
