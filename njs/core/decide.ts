@@ -30,10 +30,15 @@ export function requestBypass(request: CacheRequest, policy: Policy): BypassReas
   }
 
   // RFC 6265 §5.4 gives a request one Cookie field; a session in it makes the page somebody's own.
-  if (request.cookie !== '' && policy.sessionCookie !== null && policy.sessionCookie.test(request.cookie)) return 'cookie'
+  if (request.cookie !== '' && policy.sessionCookie !== null && policy.sessionCookie.test(printable(request.cookie))) return 'cookie'
 
   if (policy.requestNoCache && asksForFresh(request)) return 'request-no-cache'
   return ''
+}
+
+// The engines read other bytes as different characters, and for PCRE some of those are letters (U+017F is an s).
+function printable(cookie: string): string {
+  return /[^\t -~]/.test(cookie) ? cookie.replace(/[^\t -~]/g, '?') : cookie
 }
 
 function guardedBypass(request: CacheRequest): BypassReason | '' {

@@ -18,72 +18,88 @@ export interface EntryHead {
   headers: [string, string][]
 }
 
-/** Magic and version of the format. */
-const MAGIC = 'SK1'
-
-/** `SK1 status headBytes bodyBytes storedAt freshUntil bodyKey`, all but the last of fixed width. */
-const FIRST_LINE = /^SK1 ([2-5][0-9]{2}) ([0-9]{5}) ([0-9]{10}) ([0-9]{10}) ([0-9]{10}) (-|[!-~]{1,250})$/
-
-/** A reader learns the length of the head from this many bytes. */
+/** A reader learns the length of the head from this many bytes: `SK1 status headBytes`. */
 export const FIXED_BYTES = 13
 
+const MAGIC = 'SK1'
 const MAX_HEAD_BYTES = 65536
 
-// RFC 9110 §5.1 token, §5.5 field-value.
-const FIELD_NAME = /^[A-Za-z0-9!#$&'*+.^_`|~-]+$/
-const FIELD_VALUE_FORBIDDEN = /[\x00-\x08\x0a-\x1f\x7f]/
+// The whole head in one expression, because on the njs engines every other one costs as much as this one:
+// the first line (all but the body's key of fixed width), then RFC 9110 §5.1 field names with §5.5 values.
+const HEAD =
+  /^SK1 ([2-5][0-9]{2}) ([0-9]{5}) ([0-9]{10}) ([0-9]{10}) ([0-9]{10}) (-|[!-~]{2,250})\n(?:[A-Za-z0-9!#$&'*+.^_`|~-]+: [^\x00-\x08\x0a-\x1f\x7f]*\n)*$/
 
-// RFC 9110 §7.6.1, RFC 9112 §9: fields of one connection; and the length, which the replayer knows better.
-const NEVER_REPLAYED = /^(?:connection|keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|te|trailer|transfer-encoding|upgrade|content-length|set-cookie)$/i
+// RFC 9110 §7.6.1: fields of one connection, and the length, which the replayer knows better. Set-Cookie is somebody's own.
+const NEVER_REPLAYED =
+  /\n(?:connection|keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|te|trailer|transfer-encoding|upgrade|content-length|set-cookie):/i
 
-export function isReplayable(name: string, value: string): boolean {
-  return FIELD_NAME.test(name) && !NEVER_REPLAYED.test(name) && !FIELD_VALUE_FORBIDDEN.test(value)
-}
-
-/** Bytes of the head, as written in its first 13 bytes; -1 when this is no entry. */
+/** Bytes of the head, as its first 13 bytes say; -1 when this is no entry. */
 export function headBytes(start: string): number {
-  if (start.length < FIXED_BYTES || !start.startsWith(MAGIC + ' ')) return -1
+  if (!start.startsWith(MAGIC + ' ')) return -1
   const bytes = Number(start.slice(8, 13))
   return bytes > FIXED_BYTES && bytes <= MAX_HEAD_BYTES ? bytes : -1
 }
 
 /** The head, or null when any part of it is not what a writer writes. `itemBytes` is the length of the whole item. */
 export function parseHead(text: string, itemBytes: number): EntryHead | null {
-  const lines = text.split('\n')
-  const first = FIRST_LINE.exec(lines[0] as string)
-  // The head ends in a line feed, so the last piece is empty.
-  if (first === null || lines[lines.length - 1] !== '') return null
-  const head: EntryHead = {
+  const first = HEAD.exec(text)
+  if (first === null || NEVER_REPLAYED.test(text)) return null
+  const bodyKey = first[6] === '-' ? '' : (first[6] as string)
+  const bodyBytes = Number(first[3])
+  if (itemBytes !== Number(first[2]) + (bodyKey === '' ? bodyBytes : 0)) return null
+  return {
     status: Number(first[1]),
-    bodyBytes: Number(first[3]),
+    bodyBytes: bodyBytes,
     storedAt: Number(first[4]),
     freshUntil: Number(first[5]),
-    bodyKey: first[6] === '-' ? '' : (first[6] as string),
-    headers: []
+    bodyKey: bodyKey,
+    headers: splitFields(text)
   }
-  if (itemBytes !== Number(first[2]) + (head.bodyKey === '' ? head.bodyBytes : 0)) return null
+}
+
+function splitFields(text: string): [string, string][] {
+  const lines = text.split('\n')
+  const fields: [string, string][] = []
   for (let i = 1; i < lines.length - 1; i++) {
     const line = lines[i] as string
     const colon = line.indexOf(': ')
-    if (colon < 1) return null
-    const name = line.slice(0, colon)
-    const value = line.slice(colon + 2)
-    if (!isReplayable(name, value)) return null
-    head.headers.push([name, value])
+    fields.push([line.slice(0, colon), line.slice(colon + 2)])
   }
-  return head
+  return fields
 }
 
-/** The inverse of parseHead. Values are byte strings: one character a byte (latin1). */
+/** Whether an entry can carry this field; what it cannot carry makes the whole entry unreadable. */
+export function isReplayable(name: string, value: string): boolean {
+  return HEAD.test(EMPTY_FIRST_LINE + name + ': ' + value + '\n') && !NEVER_REPLAYED.test('\n' + name + ':')
+}
+
+const EMPTY_FIRST_LINE = 'SK1 200 00000 0000000000 0000000000 0000000000 -\n'
+
+/**
+ * The inverse of parseHead. Values are byte strings: one character a byte (latin1). Repeated fields are brought
+ * together, which changes nothing (RFC 9110 §5.3) and lets a reader find them by looking at the next line only.
+ */
 export function formatHead(head: EntryHead): string {
   let fields = ''
-  for (let i = 0; i < head.headers.length; i++) {
-    const field = head.headers[i] as [string, string]
-    fields += field[0] + ': ' + field[1] + '\n'
-  }
+  const groups = groupFields(head.headers)
+  for (let i = 0; i < groups.length; i++) fields += (groups[i] as [string, string])[0] + ': ' + (groups[i] as [string, string])[1] + '\n'
   const rest =
     ' ' + pad(head.bodyBytes, 10) + ' ' + pad(head.storedAt, 10) + ' ' + pad(head.freshUntil, 10) + ' ' + (head.bodyKey === '' ? '-' : head.bodyKey) + '\n' + fields
   return MAGIC + ' ' + head.status + ' ' + pad(FIXED_BYTES + rest.length, 5) + rest
+}
+
+/** Fields of one name, however it is spelled, next to each other and spelled alike. */
+function groupFields(headers: [string, string][]): [string, string][] {
+  const grouped: [string, string][] = []
+  for (let i = 0; i < headers.length; i++) {
+    const field = headers[i] as [string, string]
+    const name = field[0].toLowerCase()
+    let last = grouped.length - 1
+    while (last >= 0 && (grouped[last] as [string, string])[0].toLowerCase() !== name) last--
+    if (last < 0) grouped.push([field[0], field[1]])
+    else grouped.splice(last + 1, 0, [(grouped[last] as [string, string])[0], field[1]])
+  }
+  return grouped
 }
 
 function pad(value: number, width: number): string {

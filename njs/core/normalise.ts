@@ -11,13 +11,6 @@ export interface Target {
   ambiguity: PathAmbiguity | ''
 }
 
-// A target that is its own canonical form: no escape, no query, no empty or hidden segment. Most are.
-const NOT_PLAIN = /[^A-Za-z0-9\/_~.-]|\/\/|\/\./
-
-export function isPlain(target: string): boolean {
-  return target.charCodeAt(0) === 0x2f /* / */ && !NOT_PLAIN.test(target)
-}
-
 export function normaliseTarget(target: string, policy: Policy): Target {
   // RFC 9112 §3.2.1 origin-form begins with a slash; Nginx reduces `http://host?q` to `?q`, which the app sees as `/?q`.
   const rooted = target.charCodeAt(0) === 0x3f /* ? */ ? '/' + target : target

@@ -4,7 +4,8 @@ import type { BypassReason } from './decide.js'
 import { requestBypass } from './decide.js'
 import type { Sha256Hex } from './key.js'
 import { pageKey } from './key.js'
-import { isPlain, normaliseHost, normaliseTarget } from './normalise.js'
+import { normaliseHost, normaliseTarget } from './normalise.js'
+import { PLAIN_TARGET } from './plain.js'
 import type { PathAmbiguity, Policy } from './policy.js'
 import type { CacheRequest } from './request.js'
 import { selectVariants } from './variant.js'
@@ -30,7 +31,7 @@ export function resolve(request: CacheRequest, policy: Policy, sha256Hex: Sha256
   if (reason !== '') return bypass(reason, '')
 
   const target = request.target
-  const plain = isPlain(target)
+  const plain = PLAIN_TARGET.test(target)
   // Before its length: the engines count the same bytes beyond ASCII differently.
   if (!plain && /[^!-~]/.test(target)) return bypass('not-ascii', '')
   if (target.length > policy.maxTargetBytes) return bypass('too-long', '')
