@@ -1,0 +1,140 @@
+// Looks on while the app answers: the client gets the same bytes at the same time as without it. What is kept is
+// complete and exactly what was sent, or nothing is kept.
+
+import type { ServerResponse } from 'node:http'
+
+/** Why a response could not be captured. */
+export type CaptureReason =
+  | 'incomplete' // the client or the app went away before the end
+  | 'content-length' // the body is not as long as the app had announced
+  | 'body-too-large' // more than maxBodyBytes
+  | 'capture' // the runtime does not show what was sent
+
+/** Status and header as sent. Names keep their case, fields their order, and repeated ones are repeated. */
+export interface ResponseHead {
+  status: number
+  headers: [name: string, value: string][]
+}
+
+export interface CaptureObserver {
+  /** Called once, when the head has been handed to Node; false: the body need not be kept. */
+  onHead(head: ResponseHead): boolean
+  /** Called once, after the end and only if onHead returned true. The buffer belongs to the callee. */
+  onBody(body: Buffer): void
+  /** Called at most once, and then nothing else follows. */
+  onGiveUp(reason: CaptureReason): void
+}
+
+type BodyMethod = (chunk?: unknown, encoding?: unknown, callback?: unknown) => unknown
+
+/**
+ * Must be called before any other middleware that changes bodies (such as compression) wraps the response: what
+ * they send is then captured, not what they were given. Nothing thrown here or by the observer reaches the app.
+ */
+export function capture(res: ServerResponse, maxBodyBytes: number, observer: CaptureObserver): void {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  let head: ResponseHead | undefined
+  let over = false
+  // An `end` of somebody else's may be made of `write`s, which must not count twice.
+  let depth = 0
+
+  function stop(): void {
+    over = true
+    chunks.length = 0
+  }
+
+  function giveUp(reason: CaptureReason): void {
+    stop()
+    observer.onGiveUp(reason)
+  }
+
+  function quietly(step: () => void): void {
+    if (over) return
+    try {
+      step()
+    } catch {
+      giveUp('capture')
+    }
+  }
+
+  /** False once it is known that the body is not wanted. */
+  function learnHead(): boolean {
+    if (head !== undefined) return true
+    head = sentHead(res)
+    if (head === undefined || observer.onHead(head)) return true
+    stop()
+    return false
+  }
+
+  function see(chunk: unknown, encoding: unknown): void {
+    if (!learnHead() || chunk === undefined || chunk === null || typeof chunk === 'function') return
+    // A copy: the app may use its buffer for something else as soon as it has been sent.
+    const copy = typeof chunk === 'string' ? Buffer.from(chunk, toEncoding(encoding)) : Buffer.from(chunk as Uint8Array)
+    bytes += copy.length
+    if (bytes > maxBodyBytes) return giveUp('body-too-large')
+    chunks.push(copy)
+  }
+
+  function wrap(method: BodyMethod): BodyMethod {
+    return function (this: ServerResponse, ...args: unknown[]) {
+      // What is written after the end is an error of the app's, and not sent.
+      if (over || depth > 0 || res.writableEnded) return method.apply(this, args as [])
+      depth++
+      let result: unknown
+      try {
+        // First the client. A chunk that Node refuses throws here and is never seen.
+        result = method.apply(this, args as [])
+      } finally {
+        depth--
+      }
+      quietly(() => see(args[0], args[1]))
+      return result
+    }
+  }
+
+  res.write = wrap(res.write as BodyMethod) as typeof res.write
+  res.end = wrap(res.end as BodyMethod) as typeof res.end
+
+  res.once('finish', () => quietly(() => {
+    if (!learnHead()) return
+    if (head === undefined) return giveUp('capture')
+    // RFC 9110 §6.4.1: these have no content, and Node ignores what is written.
+    const hasContent = head.status !== 204 && head.status !== 304
+    if (hasContent && !hasAnnouncedLength(head, bytes)) return giveUp('content-length')
+    const body = hasContent ? joined(chunks, bytes) : Buffer.alloc(0)
+    stop()
+    observer.onBody(body)
+  }))
+  // 'close' without 'finish': the connection went first.
+  res.once('close', () => quietly(() => giveUp('incomplete')))
+}
+
+/**
+ * The head as Node wrote it. Only `_header` has it: the public getters know neither what writeHead was given nor its
+ * order. It has been there since Node 0.4, and compression, on-headers and finalhandler read it too.
+ */
+function sentHead(res: ServerResponse): ResponseHead | undefined {
+  const text = (res as { _header?: unknown })._header
+  if (typeof text !== 'string') return undefined
+  const lines = text.slice(0, -4).split('\r\n')
+  const status = /^HTTP\/1\.1 ([0-9]{3}) /.exec(lines[0] as string)
+  if (status === null) return undefined
+  const headers = lines.slice(1).map((line): [string, string] => {
+    const colon = line.indexOf(': ')
+    return [line.slice(0, colon), line.slice(colon + 2)]
+  })
+  return { status: Number(status[1]), headers }
+}
+
+function joined(chunks: Buffer[], bytes: number): Buffer {
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes)
+}
+
+function hasAnnouncedLength(head: ResponseHead, bytes: number): boolean {
+  return head.headers.every(([name, value]) => name.toLowerCase() !== 'content-length' || value === String(bytes))
+}
+
+function toEncoding(encoding: unknown): BufferEncoding {
+  return typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'
+}

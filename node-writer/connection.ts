@@ -1,0 +1,153 @@
+// One memcached server over memjs. Every call settles within its time, and after any trouble with the connection
+// memjs starts anew: it would otherwise lose the calls that were under way, and the next one too.
+
+import type { Socket } from 'node:net'
+import { Client, Server } from 'memjs'
+import type { ServerAddress } from './ring.js'
+
+export type StoreErrorCode =
+  | 'down' // it did not answer a moment ago, so it was not asked
+  | 'busy' // too much is under way to it already
+  | 'timeout'
+  | 'connection' // refused, closed, reset
+  | 'refused' // it answered with an error
+  | 'too-large' // more than an item may have
+  | 'closed' // by close()
+
+export class StoreError extends Error {
+  override name = 'StoreError'
+  constructor(readonly code: StoreErrorCode, /** As in Nginx's `server` directive. */ readonly server: string, message: string) {
+    super(`memcached ${server}: ${message}`)
+  }
+}
+
+/** A value as memcached keeps it: bytes, and the 32-bit flags that Nginx's memcached_gzip_flag looks at. */
+export interface Flagged {
+  bytes: Buffer
+  flags: number
+}
+
+export type MemcachedClient = Client<Flagged, Buffer | null>
+
+export interface CallOptions {
+  /** About what the call keeps in memory until it settles. */
+  bytes: number
+  /** Ask even a server that did not answer a moment ago. */
+  evenIfDown?: boolean
+}
+
+/** How long a server that failed is left alone: visitors' pages are rendered anyway, and nothing queues up. */
+const DOWN_MS = 1000
+
+/** What may be under way to one server. At a timeout of 500 ms that is 64 MB a second. */
+const MAX_BYTES_IN_FLIGHT = 32 * 1024 * 1024
+
+/** A call costs this much even when its value is small. */
+const CALL_BYTES = 1024
+
+export class Connection {
+  #client: MemcachedClient | undefined
+  #socket: Socket | undefined
+  /** The calls of the present client. */
+  #pending = new Set<(error: StoreError) => void>()
+  #bytesInFlight = 0
+  #downUntil = 0
+  #closed = false
+
+  constructor(readonly address: ServerAddress, readonly timeoutMs: number) {}
+
+  /** Runs one memjs command. Rejects with a StoreError, after `timeoutMs` at the latest. */
+  call<Result>(command: (client: MemcachedClient) => Promise<Result>, options: CallOptions): Promise<Result> {
+    const bytes = options.bytes + CALL_BYTES
+    if (this.#closed) return Promise.reject(this.#error('closed', 'the store is closed'))
+    if (Date.now() < this.#downUntil && options.evenIfDown !== true) return Promise.reject(this.#error('down', 'did not answer a moment ago'))
+    if (this.#bytesInFlight + bytes > MAX_BYTES_IN_FLIGHT) return Promise.reject(this.#error('busy', 'too much is under way'))
+
+    return new Promise<Result>((resolve, reject) => {
+      const settle = (finish: () => void) => {
+        if (!this.#pending.delete(fail)) return
+        clearTimeout(timer)
+        this.#bytesInFlight -= bytes
+        finish()
+      }
+      const fail = (error: StoreError) => settle(() => reject(error))
+      const timer = setTimeout(() => this.#drop(this.#error('timeout', `no answer within ${this.timeoutMs} ms`)), this.timeoutMs)
+      this.#pending.add(fail)
+      this.#bytesInFlight += bytes
+
+      const client = (this.#client ??= this.#connect())
+      command(client).then(
+        (result) => settle(() => {
+          this.#downUntil = 0
+          resolve(result)
+        }),
+        (error: unknown) => {
+          const message = error instanceof Error ? error.message : String(error)
+          const reply = /^MemJS [A-Z]+: (.*)/.exec(message)
+          if (reply !== null) return fail(this.#error(/too large/i.test(message) ? 'too-large' : 'refused', reply[1] as string))
+          if (client === this.#client) this.#drop(this.#error('connection', message))
+        }
+      )
+      this.#watch(client)
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#forget(this.#error('closed', 'the store is closed'))
+  }
+
+  #connect(): MemcachedClient {
+    // memjs's own timers come second, and it never tries again: both are decided here.
+    const options = { timeout: (2 * this.timeoutMs) / 1000, retries: 1, failover: false, logger: { log() {} }, serializer }
+    // Not Client.create: it cannot read IPv6 addresses and sockets. `net` takes a path where it gets no number.
+    const server = new Server(this.address.host, this.address.port as number, '', '', options)
+    return new (Client as unknown as ClientOfFlagged)([server], options)
+  }
+
+  /** memjs opens its socket with the first command and tells nobody when it closes. */
+  #watch(client: MemcachedClient): void {
+    const socket = (client.servers[0] as unknown as { _socket?: Socket })._socket
+    if (socket === undefined || socket === this.#socket) return
+    this.#socket = socket
+    // An app that has closed its server may end; a call under way is kept alive by its timer.
+    socket.unref()
+    socket.once('close', () => {
+      if (client !== this.#client) return
+      // Idle connections may come and go; one that closes on a question is trouble.
+      if (this.#pending.size > 0) this.#drop(this.#error('connection', 'closed the connection'))
+      else this.#forget()
+    })
+  }
+
+  #drop(error: StoreError): void {
+    this.#downUntil = Date.now() + DOWN_MS
+    this.#forget(error)
+  }
+
+  /** Ends the present client; the next call makes a new one, with nothing left over. */
+  #forget(error?: StoreError): void {
+    this.#client = undefined
+    this.#socket?.destroy()
+    this.#socket = undefined
+    if (error !== undefined) for (const fail of [...this.#pending]) fail(error)
+  }
+
+  #error(code: StoreErrorCode, message: string): StoreError {
+    return new StoreError(code, this.address.name, message)
+  }
+}
+
+/** @types/memjs gives values types in Client.create only. */
+type ClientOfFlagged = new (servers: Server[], options: object) => MemcachedClient
+
+/** memjs writes no flags of its own accord, but lets a serializer have the bytes in which they go. */
+const serializer = {
+  serialize(_opcode: number, value: Flagged, extras: Buffer) {
+    extras.writeUInt32BE(value.flags, 0)
+    return { value: value.bytes, extras }
+  },
+  deserialize(_opcode: number, value: Buffer | null, extras: Buffer) {
+    return { value, extras }
+  }
+}

@@ -1,0 +1,98 @@
+// A response becomes one memcached item, or two: the body first, so that a head never points at nothing. What is
+// stored is served as it is, so everything that a replayer would have to change is changed here, once.
+
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import compressible from 'compressible'
+import { formatHead, isReplayable } from '../njs/core/entry.js'
+import type { Policy } from '../njs/core/policy.js'
+import type { ResponseHead } from './capture.js'
+
+/** One `set`, in the order in which they are to be made. */
+export interface Item {
+  key: string
+  value: Buffer
+  /** Nginx's memcached_gzip_flag: the value is gzip all through. */
+  gzip: boolean
+}
+
+export interface EntryOptions {
+  key: string
+  ttlSeconds: number
+  /** How old the response already was (RFC 9111 §5.1). */
+  ageSeconds: number
+  /** Compress what is worth it. */
+  compress: boolean
+}
+
+/** Head and body go into one item up to this size: what passes through njs in one piece costs too much above it. */
+const ONE_ITEM_BYTES = 200 * 1024
+
+/** Below this, gzip saves less than a packet. */
+const COMPRESS_FROM_BYTES = 1024
+
+const gzipAsync = promisify(gzip)
+
+export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Policy, options: EntryOptions): Promise<Item[]> {
+  const stored = await encodeBody(head, body, options.compress)
+  if (policy.mode === 'raw') return [{ key: options.key, value: stored.body, gzip: stored.gzip }]
+
+  const now = Math.floor(Date.now() / 1000)
+  const text = (bodyKey: string) => formatHead({
+    status: head.status,
+    bodyBytes: stored.body.length,
+    storedAt: now - options.ageSeconds,
+    freshUntil: now + options.ttlSeconds,
+    bodyKey,
+    headers: stored.headers
+  })
+  // A redirect too: njs takes the body of a 3xx for its Location, memcached_pass does not.
+  const isRedirect = head.status >= 300 && head.status < 400
+  const whole = text('')
+  if (!isRedirect && whole.length + stored.body.length <= ONE_ITEM_BYTES) {
+    return [{ key: options.key, value: Buffer.concat([Buffer.from(whole, 'latin1'), stored.body]), gzip: false }]
+  }
+  // Named by its content: another response can never put a different body under the key that a head holds.
+  const bodyKey = `${policy.keyHead}#b:${createHash('sha256').update(stored.body).digest('base64url')}`
+  return [
+    { key: bodyKey, value: stored.body, gzip: stored.gzip },
+    { key: options.key, value: Buffer.from(text(bodyKey), 'latin1'), gzip: false }
+  ]
+}
+
+interface Stored {
+  headers: ResponseHead['headers']
+  body: Buffer
+  gzip: boolean
+}
+
+async function encodeBody(head: ResponseHead, body: Buffer, compress: boolean): Promise<Stored> {
+  const headers = head.headers.filter(([name, value]) => isReplayable(name, value) && !WRITTEN_BY_NGINX.test(name))
+  if (headers.some(([name]) => name.toLowerCase() === 'content-encoding')) return { headers, body, gzip: true }
+  if (!compress || body.length < COMPRESS_FROM_BYTES || !mayCompress(headers)) return { headers, body, gzip: false }
+  const compressed = await gzipAsync(body)
+  if (compressed.length >= body.length) return { headers, body, gzip: false }
+  return { headers: [...headers.map(weakenETag), ['Content-Encoding', 'gzip']], body: compressed, gzip: true }
+}
+
+/** What Nginx does not pass on from an app either (proxy_hide_header's defaults), and what the replayer counts itself. */
+const WRITTEN_BY_NGINX = /^(?:date|server|x-pad|x-accel-.*|age)$/i
+
+function mayCompress(headers: ResponseHead['headers']): boolean {
+  let type = ''
+  for (const [name, value] of headers) {
+    const lower = name.toLowerCase()
+    if (lower === 'content-type') type = value
+    // RFC 9110 §7.7: nobody on the way may change the coding.
+    if (lower === 'cache-control' && /no-transform/i.test(value)) return false
+    // RFC 9530: a digest of the content is one of the coded content, and would be wrong.
+    if (lower === 'content-digest' || lower === 'repr-digest' || lower === 'digest' || lower === 'content-md5') return false
+  }
+  return compressible(type) === true
+}
+
+/** RFC 9110 §8.8.3.3: a strong validator names one coding; the other coding of the same page needs a weak one. */
+function weakenETag([name, value]: [string, string]): [string, string] {
+  return name.toLowerCase() === 'etag' && value.startsWith('"') ? [name, `W/${value}`] : [name, value]
+}

@@ -1,0 +1,44 @@
+// What the page cache tells observers. Nothing that an observer does can harm a response: what it throws becomes a
+// process warning.
+
+import { EventEmitter } from 'node:events'
+import type { CaptureReason } from './capture.js'
+import type { RequestReason } from './eligible.js'
+import type { ResponseReason } from './storable.js'
+
+/** Why a response was not stored. Stable strings, each explained where its type is declared. */
+export type SkipReason =
+  | RequestReason
+  | CaptureReason
+  | ResponseReason
+  | 'item-too-large' // memcached cannot keep an item of this size
+  | 'purged' // the page was purged while it was being rendered
+
+export interface PageCacheEvents {
+  /** `bytes` as stored, of all items of the entry; `ttlSeconds` from now. */
+  stored: [{ key: string; url: string; bytes: number; ttlSeconds: number }]
+  /** `detail` names the field, directive, status or rule; '' when there is nothing to add. */
+  skipped: [{ url: string; reason: SkipReason; detail: string }]
+  /** An acknowledged purge of one URL; `keys` are all its variants. */
+  purged: [{ url: string; keys: string[] }]
+  /** Nginx and the app disagree about a key: they have different policies or versions. Nothing was stored. */
+  drift: [{ url: string; nginxKey: string; writerKey: string }]
+  /** memcached was not even asked: it did not answer a moment ago, or too much is under way to it. */
+  dropped: [{ operation: Operation; key: string; error: Error }]
+  /** Something failed; the response did not. */
+  error: [{ operation: Operation; key: string; error: Error }]
+}
+
+export type Operation = 'set' | 'delete' | 'encode' | 'watch'
+
+export class Events extends EventEmitter<PageCacheEvents> {
+  tell<Name extends keyof PageCacheEvents>(name: Name, event: PageCacheEvents[Name][0]): void {
+    // An 'error' that nobody listens to would be thrown.
+    if (this.listenerCount(name) === 0) return
+    try {
+      ;(this as EventEmitter).emit(name, event)
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error))
+    }
+  }
+}

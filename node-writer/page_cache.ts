@@ -1,0 +1,65 @@
+// The middleware: Nginx reads the cache, this writes it.
+
+import type { EventEmitter } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { PageCacheEvents } from './events.js'
+import { loadPolicy } from './policy/load.js'
+import type { LoadedPolicy, PolicyDocument } from './policy/types.js'
+import type { PurgeResult } from './purge.js'
+import { Writer, type PageCacheOptions } from './writer.js'
+
+export type { PageCacheOptions } from './writer.js'
+
+/**
+ * Connect and Express middleware, and a plain function for http.createServer: `cache(req, res)` before the answer.
+ * Mount it first, before anything that changes bodies. (Fastify: `cache(request.raw, reply.raw)` in an onRequest hook.)
+ */
+export interface PageCache {
+  (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void
+  readonly policy: LoadedPolicy
+  on<Name extends keyof PageCacheEvents>(name: Name, listener: (event: PageCacheEvents[Name][0]) => void): PageCache
+  once<Name extends keyof PageCacheEvents>(name: Name, listener: (event: PageCacheEvents[Name][0]) => void): PageCache
+  off<Name extends keyof PageCacheEvents>(name: Name, listener: (event: PageCacheEvents[Name][0]) => void): PageCache
+  /**
+   * Deletes every variant of these pages, and keeps renders under way from being stored. Absolute URLs, or paths of
+   * `site`. Rejects with a PurgeError when a server did not acknowledge, with a TypeError when an URL cannot be read.
+   */
+  purge(urls: string | readonly string[]): Promise<PurgeResult>
+  /** Lets what is being stored end, at most a few times `timeoutMs`, and closes the connections. */
+  close(): Promise<void>
+}
+
+/** Throws a PolicyError or a TypeError that says what is wrong with the policy or an option. */
+export function pageCache(policy: LoadedPolicy | PolicyDocument | string, options: PageCacheOptions = {}): PageCache {
+  checkOptions(options)
+  const writer = new Writer(isLoaded(policy) ? policy : loadPolicy(policy), options)
+  const events: EventEmitter = writer.events
+  const listening = (method: 'on' | 'once' | 'off') => (name: string, listener: (event: unknown) => void) => {
+    events[method](name, listener)
+    return cache
+  }
+  const middleware = (req: IncomingMessage, res: ServerResponse, next?: () => void) => {
+    writer.watch(req, res)
+    next?.()
+  }
+  const cache = Object.assign(middleware, {
+    policy: writer.policy,
+    on: listening('on'),
+    once: listening('once'),
+    off: listening('off'),
+    purge: (urls: string | readonly string[]) => writer.purge(typeof urls === 'string' ? [urls] : urls),
+    close: () => writer.close()
+  }) as unknown as PageCache
+  return cache
+}
+
+function isLoaded(policy: LoadedPolicy | PolicyDocument | string): policy is LoadedPolicy {
+  return typeof policy === 'object' && 'keyHead' in policy
+}
+
+function checkOptions(options: PageCacheOptions): void {
+  for (const name of ['timeoutMs', 'maxItemBytes', 'maxBodyBytes'] as const) {
+    const value = options[name]
+    if (value !== undefined && !(Number.isInteger(value) && value > 0)) throw new TypeError(`${name}: expected a whole number above 0, got ${String(value)}`)
+  }
+}
