@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// The command `samekey`. Everything is in program.ts, which tests call with streams of their own.
+
+import { run } from './program.js'
+
+process.exitCode = await run(process.argv.slice(2), {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  env: process.env,
+  cwd: process.cwd()
+})

@@ -1,0 +1,139 @@
+// samekey up ORIGIN: everything in front of any HTTP app, in the foreground, until Ctrl-C.
+
+import type { Command } from 'commander'
+import { InvalidArgumentError } from 'commander'
+import { formatRecord, outcome, type AccessRecord } from './access_log.js'
+import { CliError, EXIT, type ExitCode, type Io, json, printable } from './io.js'
+import { parseListen, readMemcached, readPolicy, withJson, withMemcached, withPolicy } from './options.js'
+import { answers } from './ports.js'
+import { findPrograms } from './programs.js'
+import { startStack, type Stack } from './stack.js'
+
+interface UpOptions {
+  listen: { host: string; port: number }
+  policy?: string
+  memcached?: string
+  engine: string
+  originHost?: string
+  quiet?: true
+  json?: true
+}
+
+export function upCommand(program: Command, io: Io, done: (code: ExitCode) => void): void {
+  const command = program
+    .command('up')
+    .argument('<origin>', 'the app: http://host:port, https://host:port or host:port', parseOrigin)
+    .description('run Nginx, memcached and the writer in front of any HTTP app, until Ctrl-C; prints `ready URL` when it answers')
+    .option('--listen <host:port>', 'where visitors come in; port 0 for a free one', parseListen, parseListen('127.0.0.1:8080'))
+    .option('--engine <engine>', "Nginx's JavaScript engine: njs, or qjs for QuickJS", 'njs')
+    .option('--origin-host <host>', "the Host that the app is shown instead of the visitor's")
+    .option('-q, --quiet', 'no line for each request')
+  withJson(withPolicy(withMemcached(command))).action(async (origin: URL, options: UpOptions) => done(await up(origin, options, io)))
+}
+
+async function up(origin: URL, options: UpOptions, io: Io): Promise<ExitCode> {
+  if (options.engine !== 'njs' && options.engine !== 'qjs') throw new CliError(`--engine: expected njs or qjs, got ${JSON.stringify(options.engine)}`, EXIT.usage)
+  const named = options.memcached ?? io.env['SAMEKEY_MEMCACHED']
+  const memcached = named ? readMemcached(options.memcached, io) : undefined
+  const policy = readPolicy(options.policy, io)
+  const programs = findPrograms(io.env, { memcached: memcached === undefined })
+  const note = (text: string): void => io.err(`samekey: ${printable(text)}\n`)
+
+  // From here on a signal finds something to end, whenever it comes.
+  const signals = catchSignals()
+  let stack: Stack | undefined
+  try {
+    stack = await startStack({
+      origin,
+      policy,
+      programs,
+      engine: options.engine,
+      listen: options.listen,
+      ...(memcached === undefined ? {} : { memcached }),
+      ...(options.originHost === undefined ? {} : { originHost: options.originHost }),
+      ...(options.quiet ? {} : { onRecord: (record: AccessRecord) => io.out(options.json ? json(recordEvent(record)) : formatRecord(record) + '\n') }),
+      // Its warnings are about buffers, not about anything that went wrong.
+      onNginxError: (line) => / \[(?:error|crit|alert|emerg)\] /.test(line) && io.err(`nginx: ${printable(line)}\n`),
+      interrupted: signals.first,
+      onOriginChange: (error) => note(error === null ? `${origin.host} answers again` : originDown(origin, error.message))
+    })
+    logWriter(stack, options, io, note)
+    io.out(options.json ? json({ event: 'ready', url: stack.url, memcached: stack.memcached }) : `ready ${stack.url}\n`)
+    if (!(await answers(origin.hostname, originPort(origin)))) note(originDown(origin, 'nothing listens there'))
+    const failure = await Promise.race([signals.first, stack.failed])
+    if (failure !== undefined) throw new CliError(failure)
+    return EXIT.ok
+  } catch (error) {
+    if (signals.caught()) return EXIT.ok
+    throw error
+  } finally {
+    await stack?.stop()
+    signals.release()
+  }
+}
+
+function originDown(origin: URL, why: string): string {
+  return `the app at ${origin.origin} does not answer (${why}): what is not stored gets 502 until it does`
+}
+
+/** Why a page that was rendered is not there for the next visitor. */
+function logWriter(stack: Stack, options: UpOptions, io: Io, note: (text: string) => void): void {
+  const { cache } = stack.sidecar
+  if (!options.quiet) {
+    cache.on('skipped', ({ url, reason, detail }) => {
+      // Nginx has logged these as what they are.
+      if (reason === 'not-looked-up' || reason === 'head') return
+      io.out(options.json ? json({ event: 'skipped', url, reason, detail: detail || null }) : printable(`SKIP ${reason} ${url}${detail ? ` (${detail})` : ''}`) + '\n')
+    })
+  }
+  cache.on('drift', ({ url, nginxKey, writerKey }) => note(`Nginx and the writer disagree about ${url}: ${nginxKey} and ${writerKey}; it is not stored`))
+  cache.on('error', ({ operation, error }) => note(`memcached ${operation}: ${error.message}`))
+}
+
+function recordEvent(record: AccessRecord): object {
+  const { time, method, uri, status, bypass, key, bytes, seconds } = record
+  return { event: 'request', time, outcome: outcome(record).toLowerCase(), reason: bypass || null, method, uri, status, key: key || null, bytes, ms: Math.round(seconds * 1000) }
+}
+
+// ------------------------------------------------------------------------------------------------------- arguments
+
+function parseOrigin(text: string): URL {
+  const whole = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`
+  const url = URL.canParse(whole) ? new URL(whole) : null
+  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === '') throw new InvalidArgumentError('expected http://host:port, https://host:port or host:port.')
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') throw new InvalidArgumentError('an app is a host and a port; a path cannot be put before its own.')
+  if (url.username !== '' || url.password !== '') throw new InvalidArgumentError('a user name cannot be given here.')
+  return url
+}
+
+function originPort(origin: URL): number {
+  return Number(origin.port) || (origin.protocol === 'https:' ? 443 : 80)
+}
+
+// --------------------------------------------------------------------------------------------------------- signals
+
+interface Signals {
+  /** Settles at the first signal. */
+  first: Promise<undefined>
+  caught(): boolean
+  release(): void
+}
+
+/** The first signal ends everything in order; the second at once. */
+function catchSignals(): Signals {
+  let count = 0
+  let settle: (value: undefined) => void = () => {}
+  const first = new Promise<undefined>((resolve) => (settle = resolve))
+  const handler = (signal: NodeJS.Signals): void => {
+    count++
+    settle(undefined)
+    if (count > 1) process.exit(128 + (signal === 'SIGTERM' ? 15 : signal === 'SIGHUP' ? 1 : 2))
+  }
+  const names: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+  for (const name of names) process.on(name, handler)
+  return {
+    first,
+    caught: () => count > 0,
+    release: () => names.forEach((name) => process.off(name, handler))
+  }
+}
