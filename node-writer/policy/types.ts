@@ -17,7 +17,7 @@ export interface PolicyDocument {
   allowAmbiguous?: PathAmbiguity[]
   requestNoCache?: boolean
   query?: { ignore?: string[]; ignoreDefaults?: boolean; only?: string[]; sort?: boolean }
-  cookies?: { session?: string[]; sessionDefaults?: boolean }
+  cookies?: { session?: string[]; sessionDefaults?: boolean; except?: string[] }
   headers?: { unkeyed?: string[]; unkeyedDefaults?: boolean }
   variants?: VariantDocument[]
   routes?: RouteDocument[]
@@ -50,12 +50,28 @@ export interface Route {
   contentType: string
 }
 
+/** An ignore pattern by itself, to tell which one decided; in the order of the document. */
+export interface IgnoreRule {
+  pattern: string
+  regex: RegExp
+}
+
+type Filled<Section> = Required<NonNullable<Section>>
+
+/** The document with every default filled in, the nested ones too; only `query.only` can be absent. */
+export interface FilledDocument extends Required<Omit<PolicyDocument, '$schema' | 'query' | 'cookies' | 'headers'>> {
+  query: Omit<Filled<PolicyDocument['query']>, 'only'> & { only?: string[] }
+  cookies: Filled<PolicyDocument['cookies']>
+  headers: Filled<PolicyDocument['headers']>
+}
+
 /** A checked policy: what the core needs, and what only the Node side needs. */
 export interface LoadedPolicy extends Policy {
-  /** The document with every default filled in. */
-  document: Required<Omit<PolicyDocument, '$schema'>>
+  document: FilledDocument
   /** Eight hex digits over every part that moves keys; part of keyHead. */
   fingerprint: string
+  /** What `ignore` is made of. */
+  ignoreRules: IgnoreRule[]
   /** The first that matches counts; the last one matches everything. */
   routes: Route[]
   /** Lower-case names of request fields that Nginx removes on the cacheable way. */
