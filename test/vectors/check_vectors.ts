@@ -1,0 +1,34 @@
+// What it means that a vector holds. Used wherever vectors run: each check returns a sentence per failure.
+
+import type { EntryHead } from '../../njs/core/entry.js'
+import type { Verdict } from '../../njs/core/resolve.js'
+import type { EntryVector, GoldenKey, Group, Vector } from './read_vectors.js'
+
+/** Compares only what the vector names; a vector that names no bypass expects none. */
+export function checkVector(vector: Vector, verdict: Verdict, keyHead: string): string[] {
+  const expected: Record<string, string> = { bypass: '', detail: '', ...vector.out }
+  const page = verdict.key.startsWith(keyHead) ? verdict.key.slice(keyHead.length) : verdict.key
+  const actual: Record<string, string> = { ...verdict, page }
+  return Object.keys(expected)
+    .filter((name) => actual[name] !== expected[name])
+    .map((name) => `${vector.id}: ${name} is ${JSON.stringify(actual[name])}, expected ${JSON.stringify(expected[name])}: ${vector.why}`)
+}
+
+export function checkGroup(group: Group, verdicts: Verdict[]): string[] {
+  const keys = verdicts.map((verdict) => verdict.key)
+  if (keys.includes('')) return [`${group.id}: member ${keys.indexOf('')} is bypassed (${verdicts[keys.indexOf('')]?.bypass})`]
+  const count = new Set(keys).size
+  const wanted = group.same !== undefined ? 1 : keys.length
+  return count === wanted ? [] : [`${group.id}: ${count} keys, expected ${wanted}: ${group.why} ${JSON.stringify(keys)}`]
+}
+
+export function checkGolden(golden: GoldenKey, verdict: Verdict): string[] {
+  return verdict.key === golden.key ? [] : [`${golden.id}: the key is ${JSON.stringify(verdict.key)}, was ${JSON.stringify(golden.key)}: ${golden.why}`]
+}
+
+export function checkEntry(vector: EntryVector, head: EntryHead | null): string[] {
+  // Field by field: the engines print the members of an object in different orders.
+  const text = (value: EntryHead | null) =>
+    value === null ? 'null' : JSON.stringify([value.status, value.bodyBytes, value.storedAt, value.freshUntil, value.bodyKey, value.headers])
+  return text(head) === text(vector.out) ? [] : [`${vector.id}: ${text(head)}, expected ${text(vector.out)}: ${vector.why}`]
+}
