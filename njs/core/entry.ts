@@ -43,7 +43,8 @@ export function headBytes(start: string): number {
 /** The head, or null when any part of it is not what a writer writes. `itemBytes` is the length of the whole item. */
 export function parseHead(text: string, itemBytes: number): EntryHead | null {
   const first = HEAD.exec(text)
-  if (first === null || NEVER_REPLAYED.test(text)) return null
+  // For PCRE `$` is also before a last line feed, so the length has the last word.
+  if (first === null || (first[0] as string).length !== text.length || NEVER_REPLAYED.test(text)) return null
   const bodyKey = first[6] === '-' ? '' : (first[6] as string)
   const bodyBytes = Number(first[3])
   if (itemBytes !== Number(first[2]) + (bodyKey === '' ? bodyBytes : 0)) return null
@@ -70,6 +71,7 @@ function splitFields(text: string): [string, string][] {
 
 /** Whether an entry can carry this field; what it cannot carry makes the whole entry unreadable. */
 export function isReplayable(name: string, value: string): boolean {
+  if ((name + value).indexOf('\n') >= 0) return false
   return HEAD.test(EMPTY_FIRST_LINE + name + ': ' + value + '\n') && !NEVER_REPLAYED.test('\n' + name + ':')
 }
 
