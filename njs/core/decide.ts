@@ -38,7 +38,14 @@ export function requestBypass(request: CacheRequest, policy: Policy): BypassReas
 
 // The engines read other bytes as different characters, and for PCRE some of those are letters (U+017F is an s).
 function printable(cookie: string): string {
-  return /[^\t -~]/.test(cookie) ? cookie.replace(/[^\t -~]/g, '?') : cookie
+  if (!/[^\t -~]/.test(cookie)) return cookie
+  // Not by replace(): at the end of such a text njs 0.7.9 throws (pcre2_match() failed: bad offset value).
+  const characters: string[] = []
+  for (let i = 0; i < cookie.length; i++) {
+    const code = cookie.charCodeAt(i)
+    characters.push((code >= 0x20 && code <= 0x7e) || code === 0x09 ? cookie.charAt(i) : '?')
+  }
+  return characters.join('')
 }
 
 function guardedBypass(request: CacheRequest): BypassReason | '' {
