@@ -51,7 +51,7 @@ const forbiddenInNjs = [
   [/\bimport\s*\(/, 'a dynamic import']
 ]
 
-async function buildNjs(entry, outfile) {
+async function bundleForNjs(entry) {
   const result = await build({
     entryPoints: [entry],
     bundle: true,
@@ -70,10 +70,36 @@ async function buildNjs(entry, outfile) {
     if (found) throw new Error(`${entry}: the output has ${what}: ${code.slice(found.index, found.index + 60)}`)
   }
   // esbuild ends a module in `export { x as default };`, njs accepts only `export default x;`.
-  const fixed = code.replace(/export \{\n {2}(\w+) as default\n\};\n$/, 'export default $1;\n')
-  if (fixed === code) throw new Error(`${entry}: esbuild changed its export footer; njs accepts only "export default"`)
-  writeFileSync(outfile, fixed)
-  return fixed.length
+  const footer = /export \{\n {2}(\w+) as default\n\};\n$/.exec(code)
+  if (!footer) throw new Error(`${entry}: esbuild changed its export footer; njs accepts only "export default"`)
+  return { code: code.slice(0, footer.index), exported: footer[1] }
+}
+
+async function buildVectorRunner() {
+  const { code, exported } = await bundleForNjs('test/njs/vector_runner.ts')
+  writeFileSync('dist/njs/vector_runner.js', `${code}export default ${exported};\n`)
+}
+
+/**
+ * The module that nginx.conf imports. The njs engines run its top level again for every request, function by function
+ * and regex by regex, so each part is wrapped in a function that runs when one of its handlers is called.
+ */
+async function buildNginxModule(parts) {
+  const imports = new Set()
+  let loaders = ''
+  let handlers = ''
+  for (const [entry, names] of Object.entries(parts)) {
+    const { code, exported } = await bundleForNjs(entry)
+    const body = code.replace(/^import .*;\n/gm, (line) => (imports.add(line), ''))
+    const part = entry.replace(/^.*\/|\.ts$/g, '')
+    loaders += `let ${part}_part;\nfunction load_${part}() {\n${body}return ${part}_part = ${exported};\n}\n`
+    for (const name of names) handlers += `function ${name}(r) {\nreturn (${part}_part || load_${part}()).${name}(r);\n}\n`
+  }
+  const names = Object.values(parts).flat().join(', ')
+  const code = `// samekey's njs module, built from njs/. Do not edit.\n${[...imports].join('')}${loaders}${handlers}export default { ${names} };\n`
+  if (code.length > MAX_NJS_BYTES) throw new Error(`dist/njs/samekey.js has ${code.length} bytes, at most ${MAX_NJS_BYTES} are allowed`)
+  writeFileSync('dist/njs/samekey.js', code)
+  return code.length
 }
 
 async function buildNode() {
@@ -96,9 +122,8 @@ async function buildNode() {
 
 rmSync('dist', { recursive: true, force: true })
 mkdirSync('dist/njs', { recursive: true })
-const bytes = await buildNjs('njs/samekey.ts', 'dist/njs/samekey.js')
-if (bytes > MAX_NJS_BYTES) throw new Error(`dist/njs/samekey.js has ${bytes} bytes, at most ${MAX_NJS_BYTES} are allowed`)
-await buildNjs('test/njs/vector_runner.ts', 'dist/njs/vector_runner.js')
+const bytes = await buildNginxModule({ 'njs/verdict.ts': ['verdict'], 'njs/replay.ts': ['replay', 'head', 'type'] })
+await buildVectorRunner()
 await buildNode()
 if (!process.argv.includes('--no-types')) {
   execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], { stdio: 'inherit' })

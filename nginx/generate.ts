@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { Variant } from '../njs/core/policy.js'
 import { policyModuleSource } from '../node-writer/policy/module_source.js'
 import type { LoadedPolicy } from '../node-writer/policy/types.js'
+import { plainMaps } from './plain_map.js'
 
 export interface NginxOptions {
   policy: LoadedPolicy
@@ -48,6 +49,7 @@ export function generateNginxFiles(options: NginxOptions): Record<string, string
     loadModule: options.modulePath === null ? '' : `load_module ${options.modulePath ?? DEBIAN_MODULE};`,
     jsEngine: options.engine === 'qjs' ? 'js_engine qjs;\n# Contexts are kept for reuse: a new one costs about 140 us a request.\njs_context_reuse 1024;\n' : '',
     memcachedServers: memcachedServers(options.memcached),
+    plainMaps: plainMaps(policy),
     variantMaps: policy.variants.map(variantMap).join(''),
     variantHeaders: variantHeaders(policy.variants),
     cookie: policy.variants.flatMap((variant, index) => (variant.source === 'cookie' ? [`${variant.field}=$samekey_forward_${index + 1}`] : [])).join('; '),

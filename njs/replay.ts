@@ -54,17 +54,23 @@ function ageOf(head: EntryHead): number {
 
 function setHeaders(r: NginxHTTPRequest, head: EntryHead, age: number): void {
   const out = r.headersOut as Record<string, string | string[]>
-  for (let i = 0; i < head.headers.length; i++) {
-    const field = head.headers[i] as [string, string]
-    const values = valuesOf(head.headers, field[0])
-    out[field[0]] = values.length === 1 ? field[1] : values
+  const fields = head.headers
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i] as [string, string]
+    const name = field[0]
+    // A writer puts repeated fields next to each other.
+    if (i + 1 < fields.length && (fields[i + 1] as [string, string])[0] === name) {
+      const values = [field[1]]
+      while (i + 1 < fields.length && (fields[i + 1] as [string, string])[0] === name) values.push((fields[++i] as [string, string])[1])
+      out[name] = values
+    } else out[name] = field[1]
   }
   out['Age'] = String(Math.max(age, 0))
 }
 
-function valuesOf(headers: [string, string][], name: string): string[] {
-  const lower = name.toLowerCase()
-  return headers.filter((field) => field[0].toLowerCase() === lower).map((field) => field[1])
+/** js_header_filter of raw mode when the policy's routes have several types: memcached keeps none. */
+function type(r: NginxHTTPRequest): void {
+  r.headersOut['Content-Type'] = r.variables.samekey_type as string
 }
 
-export { head, replay }
+export default { replay, head, type }
