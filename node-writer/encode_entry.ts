@@ -69,27 +69,35 @@ interface Stored {
 
 async function encodeBody(head: ResponseHead, body: Buffer, compress: boolean): Promise<Stored> {
   const headers = head.headers.filter(([name, value]) => isReplayable(name, value) && !WRITTEN_BY_NGINX.test(name))
-  if (headers.some(([name]) => name.toLowerCase() === 'content-encoding')) return { headers, body, gzip: true }
-  if (!compress || body.length < COMPRESS_FROM_BYTES || !mayCompress(headers)) return { headers, body, gzip: false }
+  if (valueOf(headers, 'content-encoding') !== '') return { headers: withVary(headers), body, gzip: true }
+  if (!mayCompress(headers)) return { headers, body, gzip: false }
+  // Stored plain, it may still be compressed by Nginx (gzip on).
+  if (!compress || body.length < COMPRESS_FROM_BYTES) return { headers: withVary(headers), body, gzip: false }
   const compressed = await gzipAsync(body)
-  if (compressed.length >= body.length) return { headers, body, gzip: false }
-  return { headers: [...headers.map(weakenETag), ['Content-Encoding', 'gzip']], body: compressed, gzip: true }
+  if (compressed.length >= body.length) return { headers: withVary(headers), body, gzip: false }
+  return { headers: [...withVary(headers).map(weakenETag), ['Content-Encoding', 'gzip']], body: compressed, gzip: true }
 }
 
 /** What Nginx does not pass on from an app either (proxy_hide_header's defaults), and what the replayer counts itself. */
 const WRITTEN_BY_NGINX = /^(?:date|server|x-pad|x-accel-.*|age)$/i
 
 function mayCompress(headers: ResponseHead['headers']): boolean {
-  let type = ''
-  for (const [name, value] of headers) {
-    const lower = name.toLowerCase()
-    if (lower === 'content-type') type = value
-    // RFC 9110 §7.7: nobody on the way may change the coding.
-    if (lower === 'cache-control' && /no-transform/i.test(value)) return false
-    // RFC 9530: a digest of the content is one of the coded content, and would be wrong.
-    if (lower === 'content-digest' || lower === 'repr-digest' || lower === 'digest' || lower === 'content-md5') return false
-  }
-  return compressible(type) === true
+  // RFC 9110 §7.7: nobody on the way may change the coding.
+  if (/no-transform/i.test(valueOf(headers, 'cache-control'))) return false
+  // RFC 9530: a digest of the content is one of the coded content, and would be wrong.
+  if (headers.some(([name]) => /^(?:content-digest|repr-digest|digest|content-md5)$/i.test(name))) return false
+  return compressible(valueOf(headers, 'content-type')) === true
+}
+
+/** Some clients get it inflated: caches on the way must keep the two apart (RFC 9110 §12.5.5). */
+function withVary(headers: ResponseHead['headers']): ResponseHead['headers'] {
+  const vary = valueOf(headers, 'vary')
+  return /(?:^|[ ,])accept-encoding(?:[ ,]|$)/i.test(vary) ? headers : [...headers, ['Vary', 'Accept-Encoding']]
+}
+
+/** RFC 9110 §5.3: several fields of a name mean one, joined by ', '. */
+function valueOf(headers: ResponseHead['headers'], name: string): string {
+  return headers.filter(([other]) => other.toLowerCase() === name).map(([, value]) => value).join(', ')
 }
 
 /** RFC 9110 §8.8.3.3: a strong validator names one coding; the other coding of the same page needs a weak one. */
