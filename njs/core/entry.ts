@@ -37,23 +37,34 @@ export function headBytes(start: string): number {
   return bytes > FIXED_BYTES && bytes <= MAX_HEAD_BYTES ? bytes : -1
 }
 
+// `status headBytes bodyBytes storedAt freshUntil`: all of fixed width, which leaves the key of the body at a fixed place.
+const NUMBERS_START = 4
+const NUMBERS_END = 46
+const NOT_NUMBERS = /[^0-9 ]/
+
 /** The head, or null when any part of it is not what a writer writes. `itemBytes` is the length of the whole item. */
 export function parseHead(text: string, itemBytes: number): EntryHead | null {
-  const lines = text.slice(0, -1).split('\n')
-  const first = (lines[0] as string).split(' ')
-  if (first.length !== 7 || first[0] !== MAGIC || text.charAt(text.length - 1) !== '\n') return null
+  const body = text.slice(0, -1)
+  if (text.charAt(text.length - 1) !== '\n' || !text.startsWith(MAGIC + ' ') || FORBIDDEN.test(body)) return null
+
+  const lines = body.split('\n')
+  const first = lines[0] as string
+  const numbers = first.slice(NUMBERS_START, NUMBERS_END)
+  const bodyKey = first.slice(NUMBERS_END + 1)
+  if (NOT_NUMBERS.test(numbers) || first.charAt(NUMBERS_END) !== ' ' || !isBodyKey(bodyKey)) return null
+  const number = numbers.split(' ')
+  if (number.length !== 5 || number.map((digits) => digits.length).join() !== '3,5,10,10,10') return null
+
   const head: EntryHead = {
-    status: Number(first[1]),
-    bodyBytes: Number(first[3]),
-    storedAt: Number(first[4]),
-    freshUntil: Number(first[5]),
-    bodyKey: first[6] === '-' ? '' : (first[6] as string),
+    status: Number(number[0]),
+    bodyBytes: Number(number[2]),
+    storedAt: Number(number[3]),
+    freshUntil: Number(number[4]),
+    bodyKey: bodyKey === '-' ? '' : bodyKey,
     headers: []
   }
-  // Comparisons with NaN are false, so a number that is none is refused as well.
-  if (!(head.status >= 200 && head.status <= 599 && head.storedAt >= 0 && head.freshUntil >= 0)) return null
-  if (itemBytes !== Number(first[2]) + (head.bodyKey === '' ? head.bodyBytes : 0)) return null
-  if (FORBIDDEN.test(text.slice(0, -1))) return null
+  if (head.status < 200 || head.status > 599) return null
+  if (itemBytes !== Number(number[1]) + (bodyKey === '-' ? head.bodyBytes : 0)) return null
   for (let i = 1; i < lines.length; i++) {
     const line = lines[i] as string
     const colon = line.indexOf(': ')
@@ -61,6 +72,11 @@ export function parseHead(text: string, itemBytes: number): EntryHead | null {
     head.headers.push([line.slice(0, colon), line.slice(colon + 2)])
   }
   return head
+}
+
+/** '-' or a memcached key. */
+function isBodyKey(text: string): boolean {
+  return text === '-' || (text.length >= 2 && text.length <= 250 && !/[^!-~]/.test(text))
 }
 
 /** Whether an entry can carry this field; what it cannot carry makes the whole entry unreadable. */
