@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import express from 'express'
-import { pageCache } from 'samekey'
+import { pageCache, PurgeError } from 'samekey'
 import * as pages from './pages.mjs'
 import { createSessions } from './sessions.mjs'
 import { findConstellation, findStar, searchStars } from './stars.mjs'
@@ -104,6 +104,8 @@ export function createApp({ memcached, renderMs = 150, log = () => {} } = {}) {
   }
 
   app.use((req, res) => render(req, res, () => pages.notFound(), 404))
+  // Express hands over what a handler rejects with. The edit is done; only the cache has not confirmed its part.
+  app.use((error, req, res, next) => (error instanceof PurgeError ? render(req, res, () => pages.notPurged(error), 503) : next(error)))
   return { app, cache }
 }
 

@@ -133,6 +133,10 @@ export function notFound() {
   return { title: 'Not found', body: html`<p>There is no such page. <a href="/">All named stars</a> are here.</p>` }
 }
 
+export function notPurged(error) {
+  return { title: 'Saved, but not shown yet', body: html`<p>memcached did not confirm the purge, so visitors may get the old page for up to ten minutes.</p><p>${error.message}</p>` }
+}
+
 // -------------------------------------------------------------------------------------------------- account and admin
 
 export function login(problem) {

@@ -12,6 +12,7 @@ cache.on('stored', ({ url, ttlSeconds }) => console.log(`stored ${url} for ${ttl
 cache.on('skipped', ({ url, reason, detail }) => console.log(`not stored ${url}: ${reason}${detail ? ` (${detail})` : ''}`))
 cache.on('purged', ({ url, keys }) => console.log(`purged ${url} (${keys.length} keys)`))
 cache.on('drift', ({ url, nginxKey, writerKey }) => console.log(`drift ${url}: Nginx has ${nginxKey}, the app has ${writerKey}`))
+cache.on('dropped', ({ operation, key }) => console.log(`memcached is away, ${operation} of ${key} not tried`))
 cache.on('error', ({ operation, error }) => console.log(`memcached ${operation}: ${error.message}`))
 
 const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', (error) => {

@@ -16,7 +16,7 @@ export function showAddresses(site: Site): void {
   console.log(`\nThe example site is behind Nginx at ${paint('bold', site.url)} Try:\n`)
   for (const [path, what] of tries) console.log(`  ${site.url}${path}\n      ${paint('dim', what)}`)
   console.log(`
-What memcached has of a page:
+What memcached has of a page (add --body for the page itself):
   npm run -s samekey -- get ${site.url}/ --policy examples/express/samekey.json --memcached ${site.memcached}
 
 Ctrl-C ends it all.
