@@ -11,14 +11,15 @@ const MAX_TEXT = 1024
 const MAX_RANGE = 35
 
 // The engines disagree about everything else, so a text with any other character selects the fallback in both.
-const NOT_PRINTABLE = /[^ -~]/
+const NOT_PRINTABLE = /[^\t -~]/
 
 /** The selected values in the order of the policy's dimensions, joined by ','; '' when it declares none. */
 export function selectVariants(request: CacheRequest, policy: Policy): string {
   let selected = ''
   for (let i = 0; i < policy.variants.length; i++) {
     const variant = policy.variants[i] as Variant
-    const text = variant.source === 'cookie' ? cookieValue(request.cookie, variant.field) : request.header(variant.field)
+    // Nginx leaves tabs around a field's value, Node does not (RFC 9110 §5.5 counts them as no part of it).
+    const text = variant.source === 'cookie' ? cookieValue(request.cookie, variant.field) : trim(request.header(variant.field))
     selected += (i > 0 ? ',' : '') + (variant.values[selectValue(text, variant)] as { value: string }).value
   }
   return selected
