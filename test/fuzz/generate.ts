@@ -25,7 +25,7 @@ const ODD_HOSTS = ['', 'example.com.', 'example.com.:80', 'example.com:080', 'ex
 
 const COOKIES = ['theme=dark', '_ga=GA1.2.3', 'a=b', 'x', '=', '', 'sid', 'xsid=1', 'csrftoken=1', 'currency=USD', 'currency=EUR', 'currency=x', 'currency=', 'currency="USD"', 'currency =USD', ' currency=USD ', '\tcurrency=USD\t', 'Currency=USD', 'xcurrency=USD', 'x=PHPSESSID=1', 'n=\u00c3\u00a9', 'n=\u00e9', 'currency=USD\u00e9', 'n=\u00e9\u00e9\u00e9', 'n=\u00ff', '\u00c5\u00bfid=1', '\u00e2\u0084\u00aaey=1']
 const SESSIONS = ['sid=1', 'SID=1', 'PHPSESSID=1', 'login_9=x', ' sid=1', '\tsid=1', 'session', 'connect.sid=s%3Ax', 'sid =1', 'wordpress_logged_in_1=x']
-const LANGUAGES = ['de', 'DE', 'de-AT', 'en', 'en-US', 'fr', 'pt-BR', 'pt', 'zh-Hant-TW', 'zh-Hans', 'zh', '*', '', 'x-klingon', '-', '--', 'de-', 'nl', 'd', '__proto__', 'de_AT', '\u00e9', 'de-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'de-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa']
+const LANGUAGES = ['de', 'DE', 'de-AT', 'en', 'en-US', 'fr', 'pt-BR', 'pt', 'zh-Hant-TW', 'zh-Hans', 'zh', '*', '', 'x-klingon', '-', '--', 'de-', 'nl', 'd', '__proto__', 'de_AT', '\tde', 'fr\t', '\u00e9', 'de-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 'de-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa']
 const WEIGHTS = ['', '', '', ';q=1', ';q=0', ';q=0.5', ';q=0.9', ' ; q=0.8', ';q=.5', ';q=0.', ';q=1.000', ';q=0.1234', ';q=2', ';Q=0.7', ';q = 0.6', ';level=1', ';', ';q=', ';q=0.5;x']
 const AGENTS = ['Mozilla/5.0 (iPhone)', 'Android', 'ANDROID x', 'curl/8', 'desktop', 'mobile', '', 'iPhone \u00c3\u00a9', 'x'.repeat(1020) + 'Android', 'Android' + 'x'.repeat(1017)]
 const CACHE_CONTROLS = ['no-cache', 'max-age=0', 'NO-CACHE', 'max-age=0, no-store', 'x-no-cache', 'no-cached', 'no-cache="x"', 'no-\u00c5\u00bftore', 'max-age=0,no-cache', '\u00e9,no-cache']

@@ -59,7 +59,8 @@ export class Oracles {
 
   /** The decoded arguments as an app compares them: in order, or grouped by name with the values in order. */
   #arguments(query: string, drop: boolean): string {
-    const pairs = [...new URLSearchParams(keepBytes(query))].filter(([name]) => !drop || !this.#isDropped(name))
+    // The ampersand, because the constructor takes a first '?' away.
+    const pairs = [...new URLSearchParams('&' + keepBytes(query))].filter(([name]) => !drop || !this.#isDropped(name))
     if (this.#policy.query.sort) pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
     return JSON.stringify(pairs)
   }
