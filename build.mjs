@@ -126,6 +126,6 @@ const bytes = await buildNginxModule({ 'njs/verdict.ts': ['verdict'], 'njs/repla
 await buildVectorRunner()
 await buildNode()
 if (!process.argv.includes('--no-types')) {
-  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'], { stdio: 'inherit' })
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'node-writer'], { stdio: 'inherit' })
 }
 console.log(`built dist/: njs module ${bytes} bytes of ${MAX_NJS_BYTES}, version ${JSON.parse(readFileSync('package.json', 'utf8')).version}`)
