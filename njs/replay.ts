@@ -52,12 +52,16 @@ function ageOf(head: EntryHead): number {
   return now < head.freshUntil ? Math.max(now - head.storedAt, 0) : -1
 }
 
+// Before 0.8 a Date or Server that is set comes in addition to the one that Nginx writes, so Nginx's own stay alone.
+const HAS_OWN_DATE = njs.version_number < 0x000800
+
 function setHeaders(r: NginxHTTPRequest, head: EntryHead, age: number): void {
   const out = r.headersOut as Record<string, string | string[]>
   const fields = head.headers
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i] as [string, string]
     const name = field[0]
+    if (HAS_OWN_DATE && isDateOrServer(name)) continue
     // A writer puts repeated fields next to each other.
     if (i + 1 < fields.length && (fields[i + 1] as [string, string])[0] === name) {
       const values = [field[1]]
@@ -66,6 +70,12 @@ function setHeaders(r: NginxHTTPRequest, head: EntryHead, age: number): void {
     } else out[name] = field[1]
   }
   out['Age'] = String(Math.max(age, 0))
+}
+
+function isDateOrServer(name: string): boolean {
+  if (name.length !== 4 && name.length !== 6) return false
+  const lower = name.toLowerCase()
+  return lower === 'date' || lower === 'server'
 }
 
 /** js_header_filter of raw mode when the policy's routes have several types: memcached keeps none. */
