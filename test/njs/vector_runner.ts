@@ -1,3 +1,4 @@
+/// <reference path="../../njs/policy_module.d.ts" />
 // Runs inside the njs command line of every engine: reads input.json, writes to output.json what the core makes of it in this engine.
 // The Node side is run_in_engine.ts.
 import crypto from 'crypto'
