@@ -46,12 +46,9 @@ export function startChild(name: string, command: string, args: string[], option
       // Nobody of the group is left.
     }
   }
-  const ended = waitForEnd(child).then((how) => {
-    // Workers whose master was killed still hold the port.
-    killGroup()
-    watcher?.kill('SIGKILL')
-    return how
-  })
+  // Workers whose master was killed still hold the port, and the pipes.
+  child.once('exit', killGroup)
+  const ended = waitForEnd(child).finally(() => watcher?.kill('SIGKILL'))
   return {
     name,
     ended,

@@ -141,16 +141,18 @@ function connectOrigin(options: SidecarOptions): Origin {
     down = false
     // Node would add its own Date.
     if (response.headers.date === undefined) res.sendDate = false
-    const isStream = response.headers['content-length'] === undefined
+    // Nginx takes this field for itself. It would keep events until they fill a buffer.
+    const isEvents = response.headers['content-type']?.startsWith('text/event-stream') === true
+    if (isEvents && response.headers['x-accel-buffering'] === undefined) res.setHeader('X-Accel-Buffering', 'no')
     response.headers = fieldsByName(endToEndFields(response.rawHeaders, false)).object
-    // The head of an event stream must not wait for the first event; httpxy sets the fields after this event.
-    if (isStream) queueMicrotask(() => res.headersSent || res.flushHeaders())
+    // Nor may their head wait for the first event; httpxy sets the fields after this.
+    if (isEvents) queueMicrotask(() => res.headersSent || res.flushHeaders())
   })
   proxy.on('error', (error: NodeJS.ErrnoException, req, to) => {
     if (to === undefined || req === undefined) return
     if (!('setHeader' in to)) return void to.end()
     if (mayRetry(error, req, to)) return forward(req, to)
-    if (to.destroyed || req.destroyed) return
+    if (to.destroyed) return
     if (!down) options.onOriginChange?.(error)
     down = true
     refuse(to, timedOut.has(req) || error.code === 'ETIMEDOUT', `${options.origin.host} ${error.code ?? error.message}`)
