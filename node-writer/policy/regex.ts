@@ -93,7 +93,9 @@ function parse(pattern: string): AST.Pattern {
     const reason = message.replace(/^Invalid regular expression: .*\/[a-z]*: /, '').toLowerCase()
     // PCRE reads some of these, (?>a) and (?i) for example, but V8 does not.
     if (reason === 'invalid group') throw new RegexProblem(pattern, Math.max(0, index - 1), index + 2, 'a special group', 'the engines differ; write (?:...)')
-    throw new RegexProblem(pattern, Math.min(index, pattern.length), index + 1, 'no valid regex', reason)
+    // The parser is past what it complains of then.
+    const start = /repeat|out of order/.test(reason) ? index - 1 : index
+    throw new RegexProblem(pattern, start, start + 1, 'no valid regex', reason)
   }
 }
 
