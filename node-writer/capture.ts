@@ -1,13 +1,14 @@
 // Looks on while the app answers: the client gets the same bytes at the same time as without it. What is kept is
 // complete and exactly what was sent, or nothing is kept.
 
-import type { ServerResponse } from 'node:http'
+import { ServerResponse } from 'node:http'
 
 /** Why a response could not be captured. */
 export type CaptureReason =
   | 'incomplete' // the client or the app went away before the end
   | 'content-length' // the body is not as long as the app had announced
   | 'body-too-large' // more than maxBodyBytes
+  | 'not-first' // middleware mounted before the page cache may change what it sees
   | 'capture' // the runtime does not show what was sent
 
 /** Status and header as sent. Names keep their case, fields their order, and repeated ones are repeated. */
@@ -27,10 +28,7 @@ export interface CaptureObserver {
 
 type BodyMethod = (chunk?: unknown, encoding?: unknown, callback?: unknown) => unknown
 
-/**
- * Must be called before any other middleware that changes bodies (such as compression) wraps the response: what
- * they send is then captured, not what they were given. Nothing thrown here or by the observer reaches the app.
- */
+/** Nothing that is thrown here or by the observer reaches the app. */
 export function capture(res: ServerResponse, maxBodyBytes: number, observer: CaptureObserver): void {
   const chunks: Buffer[] = []
   let bytes = 0
@@ -93,6 +91,9 @@ export function capture(res: ServerResponse, maxBodyBytes: number, observer: Cap
     }
   }
 
+  // Whoever wrapped these first stands between us and the wire, as compression would: it is given what we see, and
+  // sends something else. Middleware that comes later gives us what it sends.
+  if (res.write !== ServerResponse.prototype.write || res.end !== ServerResponse.prototype.end) return giveUp('not-first')
   res.write = wrap(res.write as BodyMethod) as typeof res.write
   res.end = wrap(res.end as BodyMethod) as typeof res.end
 

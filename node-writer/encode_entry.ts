@@ -47,10 +47,8 @@ export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Poli
     bodyKey,
     headers: stored.headers
   })
-  // A redirect too: njs takes the body of a 3xx for its Location, memcached_pass does not.
-  const isRedirect = head.status >= 300 && head.status < 400
   const whole = text('')
-  if (!isRedirect && whole.length + stored.body.length <= ONE_ITEM_BYTES) {
+  if (canReturn(head.status, stored.body) && whole.length + stored.body.length <= ONE_ITEM_BYTES) {
     return [{ key: options.key, value: Buffer.concat([Buffer.from(whole, 'latin1'), stored.body]), gzip: false }]
   }
   // Named by its content: another response can never put a different body under the key that a head holds.
@@ -59,6 +57,11 @@ export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Poli
     { key: bodyKey, value: stored.body, gzip: stored.gzip },
     { key: options.key, value: Buffer.from(text(bodyKey), 'latin1'), gzip: false }
   ]
+}
+
+/** njs takes the body of a 3xx for its Location, and shows Nginx's own page for an error without a body. */
+function canReturn(status: number, body: Buffer): boolean {
+  return status < 300 || (status >= 400 && body.length > 0)
 }
 
 interface Stored {

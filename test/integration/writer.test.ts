@@ -93,7 +93,7 @@ describe('entries', () => {
   })
 
   test('an item over the limit is not stored, and the older page is gone', async () => {
-    let body = Buffer.from('short')
+    let body: Buffer = Buffer.from('short')
     const app = await startApp((_, res) => { res.end(body) }, { memcached: memcached.address })
     try {
       let outcome = app.outcome()
@@ -232,10 +232,10 @@ describe('memcached in trouble', () => {
     try {
       const first = app.outcome()
       expect(await exchange(app.port, app.request('/p'))).toContain('hello')
-      expect(await first).toEqual({ kind: 'error' })
+      expect(await first).toMatchObject({ kind: 'error', operation: 'set' })
       const second = app.outcome()
       expect(await exchange(app.port, app.request('/p'))).toContain('hello')
-      expect(await second).toEqual({ kind: 'dropped' })
+      expect(await second).toMatchObject({ kind: 'dropped', operation: 'set' })
     } finally {
       await app.stop()
     }

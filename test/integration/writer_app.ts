@@ -14,7 +14,7 @@ export type Handler = (req: IncomingMessage, res: ServerResponse) => void
 export type Outcome =
   | { kind: 'stored'; key: string; bytes: number; ttlSeconds: number }
   | { kind: 'skipped'; reason: SkipReason; detail: string }
-  | { kind: 'drift' | 'dropped' | 'error' | 'none' }
+  | { kind: 'drift' | 'dropped' | 'error' }
 
 export interface App {
   port: number
@@ -29,10 +29,10 @@ export interface App {
 
 export const sixtySeconds: PolicyDocument = { routes: [{ match: '/', ttl: 60 }] }
 
-export async function startApp(handler: Handler, options: PageCacheOptions & { policy?: PolicyDocument } = {}): Promise<App> {
+export async function startApp(handler: Handler, options: PageCacheOptions & { policy?: PolicyDocument } = {}, listenPort = 0): Promise<App> {
   const { policy = sixtySeconds, ...rest } = options
   const cache = pageCache(policy, rest)
-  const server = await listening(createServer((req, res) => cache(req, res, () => handler(req, res))))
+  const server = await listening(createServer((req, res) => cache(req, res, () => handler(req, res))), listenPort)
   const port = portOf(server)
   const key = (target: string) => keysOfUrl(`http://127.0.0.1:${port}${target}`, cache.policy)[0] as string
   return {
@@ -41,9 +41,15 @@ export async function startApp(handler: Handler, options: PageCacheOptions & { p
       return plainRequest(port, target, method, [`X-Samekey-Key: ${key(target)}`, ...fields])
     },
     outcome: () => new Promise((resolve) => {
-      cache.once('stored', (event) => resolve({ kind: 'stored', ...event }))
-      cache.once('skipped', (event) => resolve({ kind: 'skipped', reason: event.reason, detail: event.detail }))
-      for (const kind of ['drift', 'dropped', 'error'] as const) cache.once(kind, () => resolve({ kind }))
+      const names = ['stored', 'skipped', 'drift', 'dropped', 'error'] as const
+      const listeners = names.map((kind) => {
+        const listener = (event: object) => {
+          for (const [name, other] of listeners) cache.off(name, other)
+          resolve({ ...event, kind } as Outcome)
+        }
+        cache.on(kind, listener)
+        return [kind, listener] as const
+      })
     }),
     async stop() {
       await stopServer(server)
@@ -86,8 +92,8 @@ export async function readEntry(store: Store, key: string): Promise<Entry | unde
   return { head, body }
 }
 
-async function listening(server: Server): Promise<Server> {
-  server.listen(0, '127.0.0.1')
+async function listening(server: Server, port = 0): Promise<Server> {
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   return server
 }

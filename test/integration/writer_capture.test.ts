@@ -13,7 +13,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Store } from '../../node-writer/store.js'
 import type { SkipReason } from '../../node-writer/events.js'
 import { startMemcached, type Memcached } from '../support/memcached.js'
-import { exchange, plainRequest, readEntry, startApp, startPlain, type Handler } from './writer_app.js'
+import { keysOfUrl } from '../../node-writer/key.js'
+import { pageCache } from '../../node-writer/page_cache.js'
+import { exchange, plainRequest, readEntry, sixtySeconds, startApp, startPlain, type Handler } from './writer_app.js'
 
 let memcached: Memcached
 let store: Store
@@ -169,6 +171,45 @@ describe('a plain handler', () => {
       expect(await outcome).toMatchObject({ kind: 'skipped', reason: 'body-too-large' })
     } finally {
       await app.stop()
+    }
+  })
+})
+
+describe('other middleware that wraps the response', () => {
+  test('mounted after: what it sends is stored', async () => {
+    const answer: Handler = (_, res) => {
+      const end = res.end.bind(res)
+      res.end = ((chunk: string) => end(chunk.toUpperCase())) as typeof res.end
+      res.end('shout')
+    }
+    const app = await startApp(answer, { memcached: memcached.address })
+    try {
+      const outcome = app.outcome()
+      expect(await exchange(app.port, app.request('/page'))).toContain('SHOUT')
+      expect(await outcome).toMatchObject({ kind: 'stored' })
+      expect((await readEntry(store, app.key('/page')))?.body.toString()).toBe('SHOUT')
+    } finally {
+      await app.stop()
+    }
+  })
+
+  // As compression, express-session and others do it: what they are given is not what they send.
+  test('mounted before: nothing is stored', async () => {
+    const cache = pageCache(sixtySeconds, { memcached: memcached.address })
+    const server = await startPlain((req, res) => {
+      const end = res.end.bind(res)
+      res.end = ((chunk: string) => { setImmediate(() => { res.write(chunk); end('!') }); return res }) as typeof res.end
+      cache(req, res, () => res.end('deferred'))
+    })
+    try {
+      const key = keysOfUrl(`http://127.0.0.1:${server.port}/page`, cache.policy)[0] as string
+      const skipped = new Promise((resolve) => cache.once('skipped', resolve))
+      expect(await exchange(server.port, plainRequest(server.port, '/page', 'GET', [`X-Samekey-Key: ${key}`]))).toContain('deferred')
+      expect(await skipped).toMatchObject({ reason: 'not-first' })
+      expect(await store.get(key)).toBeNull()
+    } finally {
+      await server.stop()
+      await cache.close()
     }
   })
 })
