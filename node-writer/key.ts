@@ -43,7 +43,7 @@ function variantCombinations(variants: Variant[]): string[] {
 
 /** Taken apart by hand: the URL class resolves dot segments and decodes, which would be another page's key. */
 export function splitUrl(url: string): { scheme: string; host: string; target: string } {
-  const match = /^(https?):\/\/([^/?#@\\]+)([^#]*)/i.exec(url)
+  const match = /^(https?):\/\/([^/?#@\\]+)((?:[/?][^#]*)?)(?:#|$)/i.exec(url)
   if (match === null) throw new TypeError(`expected an absolute http or https URL, got ${JSON.stringify(url)}`)
   const [, scheme, host, rest] = match as unknown as [string, string, string, string]
   const encoded = rest.replace(/[^!-~]+/g, percentEncode)
