@@ -32,7 +32,7 @@ export function explainCommand(program: Command, io: Io, done: (code: ExitCode) 
       const memcachedStep = stored instanceof CliError ? { error: stored.message } : stored && { server: stored.server, ...stored.stored }
       io.out(json({ ...explanation, memcached: memcachedStep }))
     } else {
-      io.out(printableLines([...requestText(explanation), ...rulesText(explanation.rules), ...(page === null ? bypassText(explanation) : pageText(page, stored as StoredPage | CliError))]))
+      io.out(printableLines([...requestText(explanation), ...rulesText(explanation.rules), ...(page === null ? bypassText(explanation) : pageText(explanation.request.method, page, stored as StoredPage | CliError))]))
     }
     if (page === null) done(EXIT.bypass)
   })
@@ -62,7 +62,7 @@ function bypassText({ bypass }: Explanation): string[] {
   return ['Result', `  ${bypass}: nothing is looked up or stored; the app gets the request as it came`, `  Cache-Status: samekey; ${bypass === 'method' ? 'fwd=method' : 'fwd=bypass'}; detail=${bypass}`]
 }
 
-function pageText(page: Page, stored: StoredPage | CliError): string[] {
+function pageText(method: string, page: Page, stored: StoredPage | CliError): string[] {
   return [
     'Normalised',
     `  scheme    ${change(page.scheme)}`,
@@ -77,7 +77,7 @@ function pageText(page: Page, stored: StoredPage | CliError): string[] {
     `  ${page.keyBytes} bytes${page.shortened ? ', shortened: it ends in the SHA-256 of the whole' : ''}`,
     '',
     'What the app sees on a miss',
-    `  GET ${page.app.target}`,
+    `  ${method} ${page.app.target}`,
     `  Host: ${page.app.host}`,
     ...page.app.headers.map(({ name, fate }) => `  ${name} ${fate === 'kept' ? 'as sent' : fate === 'removed' ? 'removed: the key does not cover it' : 'in the one form that stands for the variant'}`),
     '',

@@ -2,10 +2,10 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { generateNginxFiles, type NginxOptions, writeNginxFiles } from '../nginx/generate.js'
 import { CliError, type ExitCode, type Io, json, usageError } from './io.js'
-import { readMemcached, readPolicy, withJson, withMemcached, withPolicy } from './options.js'
+import { engineOption, readMemcached, readPolicy, withJson, withMemcached, withPolicy } from './options.js'
 
 interface NginxCommandOptions {
   out: string
@@ -26,7 +26,7 @@ export function nginxCommand(program: Command, io: Io, _done: (code: ExitCode) =
     .requiredOption('--out <dir>', 'the folder to write; made if it is not there')
     .requiredOption('--app <host:port>', 'the app behind Nginx, host:port or unix:/path')
     .option('--listen <host:port>', 'what the sample nginx.conf listens on')
-    .addOption(new Option('--engine <engine>', "Nginx's JavaScript engine: qjs (QuickJS) needs njs 0.8.6 or later").choices(['njs', 'qjs']).default('njs'))
+    .addOption(engineOption())
     .option('--nginx-dir <dir>', 'the folder as Nginx sees it, for example in a container (default: --out)')
     .option('--force', 'also overwrite files that samekey did not write')
   withJson(withPolicy(withMemcached(command))).action((options: NginxCommandOptions) => {

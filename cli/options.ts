@@ -2,8 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Command } from 'commander'
-import { InvalidArgumentError } from 'commander'
+import { type Command, Option } from 'commander'
 import { loadPolicy } from '../node-writer/policy/load.js'
 import type { LoadedPolicy } from '../node-writer/policy/types.js'
 import { parseServers } from '../node-writer/ring.js'
@@ -24,10 +23,10 @@ export function readPolicy(file: string | undefined, io: Io): LoadedPolicy {
   return loadPolicy({})
 }
 
-export function withMemcached(command: Command): Command {
+export function withMemcached(command: Command, otherwise = DEFAULT_MEMCACHED): Command {
   return command.option(
     '--memcached <list>',
-    `memcached servers, host:port or host:port=weight, separated by ',' (default: $SAMEKEY_MEMCACHED, else ${DEFAULT_MEMCACHED})`,
+    `memcached servers, host:port or host:port=weight, separated by ',' (default: $SAMEKEY_MEMCACHED, else ${otherwise})`,
     checkMemcached
   )
 }
@@ -39,13 +38,13 @@ export function readMemcached(option: string | undefined, io: Io): string {
 }
 
 function checkMemcached(list: string): string {
-  // Not shown: somebody may have written user:password@host.
-  if (list.includes('@')) throw new InvalidArgumentError('memcached servers are host:port; a user name or password cannot be given, because Nginx has no way to send it.')
+  // Not shown, because somebody may have written user:password@host; commander's own error would show it.
+  if (list.includes('@')) throw usageError('memcached servers are host:port; a user name or password cannot be given, because Nginx has no way to send it')
   try {
     parseServers(list)
-    return list
+    return list.split(',').map((server) => server.trim()).join(',')
   } catch (error) {
-    throw new InvalidArgumentError((error as Error).message)
+    throw usageError((error as Error).message)
   }
 }
 
@@ -53,10 +52,14 @@ export function withJson(command: Command): Command {
   return command.option('--json', 'machine-readable output')
 }
 
+export function engineOption(): Option {
+  return new Option('--engine <engine>', "Nginx's JavaScript engine: qjs (QuickJS) needs njs 0.8.6 or later").choices(['njs', 'qjs']).default('njs')
+}
+
 /** `host:port`, `[v6]:port` or a port alone, which is meant on this machine only. */
 export function parseListen(text: string): { host: string; port: number } {
   const match = /^(?:([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):)?([0-9]{1,5})$/.exec(text)
   const port = Number(match?.[2])
-  if (match === null || port > 65535) throw new InvalidArgumentError('expected HOST:PORT, for example 127.0.0.1:8080.')
+  if (match === null || port > 65535) throw usageError(`--listen: expected HOST:PORT, for example 127.0.0.1:8080, got ${JSON.stringify(text)}`)
   return { host: match[1] ?? '127.0.0.1', port }
 }

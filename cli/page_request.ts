@@ -30,8 +30,8 @@ const FIELD = /^([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([^\r\n\0]*?)[ \t]*$/
 
 function collectHeader(text: string, before: [string, string][]): [string, string][] {
   const match = FIELD.exec(text)
-  // Only the part that cannot be a secret is shown.
-  if (match === null) throw usageError(`-H: expected 'Name: value', got a text that begins with ${JSON.stringify(text.split(/[:=\s]/)[0])}`)
+  // What was given is not shown: it may be a secret.
+  if (match === null) throw usageError("-H: expected 'Name: value' with a field name and no line break")
   return [...before, [match[1] as string, match[2] as string]]
 }
 
@@ -51,13 +51,18 @@ export function readPageRequest(url: string, options: RequestOptions): PageReque
   }
 }
 
+/** A user name in a URL would reach messages and the key's host; a request has it in Authorization. */
+export function refuseUserName(url: string): void {
+  if (/^https?:\/\/[^/?#]*@/i.test(url)) throw usageError("leave the user name out of the URL; -H 'Authorization: …' says what it would")
+}
+
 function splitAbsolute(url: string): { scheme: string; host: string; target: string } {
+  refuseUserName(url)
   try {
     const parts = splitUrl(url)
     return { ...parts, target: parts.target.startsWith('?') ? '/' + parts.target : parts.target }
   } catch {
     if (url.startsWith('/')) throw usageError('a path needs --host HOST, or give the whole URL: http://HOST' + url)
-    if (/^https?:\/\/[^/]*@/i.test(url)) throw usageError("leave the user name out of the URL; -H 'Authorization: …' says what it would")
     throw usageError(`expected http://HOST/PATH or https://HOST/PATH, got ${JSON.stringify(url)}`)
   }
 }

@@ -5,6 +5,7 @@ import { keysOfUrl, resolveUrl } from '../node-writer/key.js'
 import { Store } from '../node-writer/store.js'
 import { EXIT, type ExitCode, type Io, json, usageError } from './io.js'
 import { readMemcached, readPolicy, withJson, withMemcached, withPolicy } from './options.js'
+import { refuseUserName } from './page_request.js'
 
 type Result = { url: string; key: string; server: string; outcome: 'deleted' | 'absent' | 'failed'; error: string | null }
 
@@ -17,6 +18,7 @@ export function purgeCommand(program: Command, io: Io, done: (code: ExitCode) =>
     const policy = readPolicy(options.policy, io)
     const pages = urls.map((url) => ({ url, keys: keysOf(url) }))
     function keysOf(url: string): string[] {
+      refuseUserName(url)
       try {
         const { bypass, detail } = resolveUrl(url, policy)
         if (bypass !== '') io.err(`samekey: ${url} is never stored: bypass ${bypass}${detail === '' ? '' : ` (${detail})`}\n`)

@@ -1,19 +1,18 @@
 // samekey up ORIGIN: everything in front of any HTTP app, in the foreground, until Ctrl-C.
 
 import type { Command } from 'commander'
-import { InvalidArgumentError } from 'commander'
 import { formatRecord, outcome, type AccessRecord } from './access_log.js'
-import { CliError, EXIT, type ExitCode, type Io, json, printable } from './io.js'
-import { parseListen, readMemcached, readPolicy, withJson, withMemcached, withPolicy } from './options.js'
+import { CliError, EXIT, type ExitCode, type Io, json, printable, usageError } from './io.js'
+import { engineOption, parseListen, readMemcached, readPolicy, withJson, withMemcached, withPolicy } from './options.js'
 import { answers } from './ports.js'
 import { findPrograms } from './programs.js'
 import { startStack, type Stack } from './stack.js'
 
 interface UpOptions {
-  listen: { host: string; port: number }
+  listen: string
   policy?: string
   memcached?: string
-  engine: string
+  engine: 'njs' | 'qjs'
   originHost?: string
   quiet?: true
   json?: true
@@ -24,17 +23,17 @@ export function upCommand(program: Command, io: Io, done: (code: ExitCode) => vo
     .command('up')
     .argument('<origin>', 'the app: http://host:port, https://host:port or host:port', parseOrigin)
     .description('run Nginx, memcached and the writer in front of any HTTP app, until Ctrl-C; prints `ready URL` when it answers')
-    .option('--listen <host:port>', 'where visitors come in; port 0 for a free one', parseListen, parseListen('127.0.0.1:8080'))
-    .option('--engine <engine>', "Nginx's JavaScript engine: njs, or qjs for QuickJS", 'njs')
+    .option('--listen <host:port>', 'where visitors come in; port 0 for a free one', '127.0.0.1:8080')
+    .addOption(engineOption())
     .option('--origin-host <host>', "the Host that the app is shown instead of the visitor's")
     .option('-q, --quiet', 'no line for each request')
-  withJson(withPolicy(withMemcached(command))).action(async (origin: URL, options: UpOptions) => done(await up(origin, options, io)))
+  withJson(withPolicy(withMemcached(command, 'one of its own'))).action(async (origin: URL, options: UpOptions) => done(await up(origin, options, io)))
 }
 
 async function up(origin: URL, options: UpOptions, io: Io): Promise<ExitCode> {
-  if (options.engine !== 'njs' && options.engine !== 'qjs') throw new CliError(`--engine: expected njs or qjs, got ${JSON.stringify(options.engine)}`, EXIT.usage)
   const named = options.memcached ?? io.env['SAMEKEY_MEMCACHED']
   const memcached = named ? readMemcached(options.memcached, io) : undefined
+  const listen = parseListen(options.listen)
   const policy = readPolicy(options.policy, io)
   const programs = findPrograms(io.env, { memcached: memcached === undefined })
   const note = (text: string): void => io.err(`samekey: ${printable(text)}\n`)
@@ -48,7 +47,7 @@ async function up(origin: URL, options: UpOptions, io: Io): Promise<ExitCode> {
       policy,
       programs,
       engine: options.engine,
-      listen: options.listen,
+      listen,
       ...(memcached === undefined ? {} : { memcached }),
       ...(options.originHost === undefined ? {} : { originHost: options.originHost }),
       ...(options.quiet ? {} : { onRecord: (record: AccessRecord) => io.out(options.json ? json(recordEvent(record)) : formatRecord(record) + '\n') }),
@@ -100,9 +99,9 @@ function recordEvent(record: AccessRecord): object {
 function parseOrigin(text: string): URL {
   const whole = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`
   const url = URL.canParse(whole) ? new URL(whole) : null
-  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === '') throw new InvalidArgumentError('expected http://host:port, https://host:port or host:port.')
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') throw new InvalidArgumentError('an app is a host and a port; a path cannot be put before its own.')
-  if (url.username !== '' || url.password !== '') throw new InvalidArgumentError('a user name cannot be given here.')
+  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === '') throw usageError('ORIGIN: expected http://host:port, https://host:port or host:port')
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') throw usageError("ORIGIN: an app is a host and a port; a path cannot be put before its own")
+  if (url.username !== '' || url.password !== '') throw usageError('ORIGIN: a user name or password cannot be given')
   return url
 }
 
