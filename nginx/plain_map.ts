@@ -35,7 +35,9 @@ function plainExpression(policy: Policy): string {
   const roomForPage = MAX_KEY_BYTES - policy.keyHead.length
   const scheme = '(?:http:\\/\\/(?![^\\/]*:80\\/)|https:\\/\\/(?![^\\/]*:443\\/))'
   const host = `(?<samekey_name>${unanchored(PLAIN_HOST)})(?::[1-9][0-9]*)?`
-  return `^(?:GET|HEAD)  (?=[^ ]{1,${roomForPage}} )(?<samekey_page>${scheme}${host}${unanchored(PLAIN_TARGET)}) \\k<samekey_name>$`
+  // A shorter limit for targets than the room for the page counts, too.
+  const target = (policy.maxTargetBytes < roomForPage ? `(?=[^ ]{1,${policy.maxTargetBytes}} )` : '') + unanchored(PLAIN_TARGET)
+  return `^(?:GET|HEAD)  (?=[^ ]{1,${roomForPage}} )(?<samekey_page>${scheme}${host}${target}) \\k<samekey_name>$`
 }
 
 function unanchored(pattern: RegExp): string {
