@@ -1,6 +1,6 @@
 // The example site as it would run in production, on free loopback ports and below one temporary folder: Nginx in
 // front, memcached, and the Express app in a process of its own. Nothing outlives the demo, however that ends.
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +12,8 @@ import { listens, until } from '../../test/support/until.js'
 
 export const policyFile = fileURLToPath(new URL('../../examples/express/samekey.json', import.meta.url))
 const appFile = fileURLToPath(new URL('../../examples/express/server.mjs', import.meta.url))
+
+const isRoot = process.getuid?.() === 0
 
 export interface SiteOptions {
   programs: { nginx: string; 'njs-module': string; memcached: string }
@@ -44,10 +46,8 @@ interface Server {
 }
 
 export async function startSite({ programs, accessLog, ...options }: SiteOptions): Promise<Site> {
-  const folder = await mkdtemp(join(tmpdir(), 'samekey-demo-'))
+  const folder = await makeFolder()
   const read = (name: string) => readFile(join(folder, name), 'utf8').catch(() => '')
-  // Started as root, Nginx's workers and memcached are another user and must get through; mkdtemp gives 0700.
-  await chmod(folder, 0o755)
   const port = await getPort(options.preferredPort === undefined ? {} : { port: options.preferredPort })
   const appPort = await getPort()
   const memcachedPort = await getPort()
@@ -63,7 +63,7 @@ export async function startSite({ programs, accessLog, ...options }: SiteOptions
     accessLog
   })
 
-  const asOther = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
+  const asOther = isRoot ? ['-u', 'nobody'] : []
   // A crowd of 2,000 on a miss needs a connection each; memcached's default is 1,024 in all.
   const cache = server('memcached', memcachedPort, [programs.memcached, '-l', '127.0.0.1', '-p', String(memcachedPort), '-U', '0', '-c', String(await maxConnections()), ...asOther])
   const app = server('app', appPort, ['env', `PORT=${appPort}`, `SAMEKEY_MEMCACHED=${memcached}`, process.execPath, appFile])
@@ -100,6 +100,14 @@ export async function startSite({ programs, accessLog, ...options }: SiteOptions
       }
     }
   }
+}
+
+/** Started as root, Nginx's workers are another user, who must get to their folders in it: not through a TMPDIR of root's own. */
+async function makeFolder(): Promise<string> {
+  const parent = isRoot && ((await stat(tmpdir())).mode & 0o001) === 0 ? '/tmp' : tmpdir()
+  const folder = await mkdtemp(join(parent, 'samekey-demo-'))
+  if (isRoot) await chmod(folder, 0o711)
+  return folder
 }
 
 /** The command with as many open files as this user may have. */

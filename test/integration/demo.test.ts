@@ -1,7 +1,7 @@
 // The demo as a person runs it, from its command line: every step of its story holds, and it leaves nothing behind.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +15,11 @@ const demo = join(root, 'scripts/demo.mjs')
 let temporary: string
 
 // Everything that the demo writes goes below TMPDIR, so this is where leftovers would be.
-beforeEach(async () => { temporary = await mkdtemp(join(tmpdir(), 'samekey-demo-test-')) })
+beforeEach(async () => {
+  temporary = await mkdtemp(join(tmpdir(), 'samekey-demo-test-'))
+  // Else the demo, as root, would choose another place.
+  await chmod(temporary, 0o755)
+})
 afterEach(async () => { await rm(temporary, { recursive: true, force: true }) })
 
 describe('npm run demo', () => {
