@@ -24,6 +24,8 @@ export interface EntryOptions {
   ageSeconds: number
   /** Compress what is worth it. */
   compress: boolean
+  /** A longer body, as it would be stored, is given up at once: hashing and copying it would hold the app up. */
+  maxItemBytes: number
 }
 
 /** Head and body go into one item up to this size: what passes through njs in one piece costs too much above it. */
@@ -34,8 +36,10 @@ const COMPRESS_FROM_BYTES = 1024
 
 const gzipAsync = promisify(gzip)
 
-export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Policy, options: EntryOptions): Promise<Item[]> {
+/** Null when no item could hold the body. */
+export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Policy, options: EntryOptions): Promise<Item[] | null> {
   const stored = await encodeBody(head, body, options.compress)
+  if (stored.body.length > options.maxItemBytes) return null
   if (policy.mode === 'raw') return [{ key: options.key, value: stored.body, gzip: stored.gzip }]
 
   const now = Math.floor(Date.now() / 1000)

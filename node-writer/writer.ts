@@ -33,6 +33,12 @@ export interface PageCacheOptions {
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024
 
+/** What these say is true of one request, as errors from 500 are of one moment, and not of the page. */
+const ABOUT_THE_REQUEST = new Set([206, 304, 408, 412, 413, 416, 417, 421, 425, 429, 431])
+
+/** Bodies that wait to be compressed or sent, of all pages together. */
+const MAX_BYTES_WAITING = 64 * 1024 * 1024
+
 export class Writer {
   readonly events = new Events()
   readonly #renders = new Renders()
@@ -40,6 +46,7 @@ export class Writer {
   readonly #site: string | undefined
   /** What goes on after the responses have ended. */
   readonly #work = new Set<Promise<void>>()
+  #bytesWaiting = 0
 
   constructor(readonly policy: LoadedPolicy, readonly options: PageCacheOptions) {
     this.#store = new Store({ ...options, memcached: options.memcached ?? (process.env['SAMEKEY_MEMCACHED'] || '127.0.0.1:11211') })
@@ -79,13 +86,16 @@ export class Writer {
           return true
         }
         leave(verdict.reason, verdict.detail)
-        // The page is no longer what memcached may still have; an error says nothing about the page.
-        if (head.status < 500) this.#forget(key)
+        // The page is no longer what memcached may still have.
+        if (head.status < 500 && !ABOUT_THE_REQUEST.has(head.status)) this.#forget(key)
         return false
       },
       onBody: (body) => {
         if (!isGzip(head, body)) leave('content-encoding', 'not gzip')
-        else this.#after(this.#save({ head, body, ttlSeconds, ageSeconds, render, url }))
+        else if (this.#bytesWaiting + body.length > MAX_BYTES_WAITING) {
+          this.#renders.end(render)
+          this.events.tell('dropped', { operation: 'encode', key, error: new Error(`more than ${MAX_BYTES_WAITING} bytes are waiting to be stored`) })
+        } else this.#after(this.#save({ head, body, ttlSeconds, ageSeconds, render, url }))
       },
       onGiveUp: (reason) => {
         leave(reason)
@@ -96,8 +106,12 @@ export class Writer {
 
   async #save({ head, body, ttlSeconds, ageSeconds, render, url }: Page): Promise<void> {
     const { key } = render
+    this.#bytesWaiting += body.length
     try {
-      const items = await encodeEntry(head, body, this.policy, { key, ttlSeconds, ageSeconds, compress: this.options.compress !== false })
+      const items = await encodeEntry(head, body, this.policy, {
+        key, ttlSeconds, ageSeconds, compress: this.options.compress !== false, maxItemBytes: this.#store.maxItemBytes
+      })
+      if (items === null) return this.#refuseTooLarge(url, key)
       for (const item of items) {
         // Asked before every item: a purge may have come meanwhile, and its delete has then been sent already.
         if (render.purged) return this.#skip(url, 'purged', '')
@@ -106,14 +120,17 @@ export class Writer {
       }
       this.events.tell('stored', { key, url, bytes: items.reduce((bytes, item) => bytes + item.value.length, 0), ttlSeconds })
     } catch (error) {
-      if (error instanceof StoreError && error.code === 'too-large') {
-        this.#skip(url, 'item-too-large', error.message)
-        // Perhaps it was the body that was too large, and the old head is still there.
-        this.#forget(key)
-      } else this.#fail(error instanceof StoreError ? 'set' : 'encode', key, error as Error)
+      if (error instanceof StoreError && error.code === 'too-large') this.#refuseTooLarge(url, key)
+      else this.#fail(error instanceof StoreError ? 'set' : 'encode', key, error as Error)
     } finally {
+      this.#bytesWaiting -= body.length
       this.#renders.end(render)
     }
+  }
+
+  #refuseTooLarge(url: string, key: string): void {
+    this.#skip(url, 'item-too-large', '')
+    this.#forget(key)
   }
 
   purge(urls: readonly string[]): Promise<PurgeResult> {

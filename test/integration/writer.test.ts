@@ -110,26 +110,34 @@ describe('entries', () => {
     }
   })
 
-  test('a page that became private takes its older copy away; an error does not', async () => {
-    let answer = (res: ServerResponse) => { res.end('public') }
-    const app = await startApp((_, res) => answer(res), { memcached: memcached.address })
-    const ask = async () => {
-      const outcome = app.outcome()
-      await exchange(app.port, app.request('/changes'))
-      return outcome
-    }
-    try {
-      expect(await ask()).toMatchObject({ kind: 'stored' })
-      answer = (res) => { res.writeHead(500).end('broken') }
-      expect(await ask()).toMatchObject({ kind: 'skipped', reason: 'status', detail: '500' })
-      expect(await readEntry(store, app.key('/changes'))).toBeDefined()
-      answer = (res) => { res.writeHead(200, { 'Cache-Control': 'private' }).end('mine') }
-      expect(await ask()).toMatchObject({ kind: 'skipped', reason: 'private' })
-      await app.cache.close()
-      expect(await store.get(app.key('/changes'))).toBeNull()
-    } finally {
-      await app.stop()
-    }
+  describe('a page that was stored and is rendered again', () => {
+    test.each([
+      { id: 'private', answer: (res: ServerResponse) => { res.writeHead(200, { 'Cache-Control': 'private' }).end('mine') }, reason: 'private', kept: false },
+      { id: 'for members only', answer: (res: ServerResponse) => { res.writeHead(403).end() }, reason: 'status', kept: false },
+      { id: 'in part', answer: (res: ServerResponse) => { res.writeHead(206).end('p') }, reason: 'status', kept: true },
+      { id: 'not modified for one client', answer: (res: ServerResponse) => { res.writeHead(304).end() }, reason: 'status', kept: true },
+      { id: 'too often', answer: (res: ServerResponse) => { res.writeHead(429).end() }, reason: 'status', kept: true },
+      { id: 'with an error', answer: (res: ServerResponse) => { res.writeHead(500).end('broken') }, reason: 'status', kept: true },
+      { id: 'and breaks off', answer: (res: ServerResponse) => { res.write('half', () => res.destroy()) }, reason: 'incomplete', kept: true },
+    ])('$id: kept $kept', async ({ answer, reason, kept }) => {
+      let now = (res: ServerResponse) => { res.end('public') }
+      const app = await startApp((_, res) => now(res), { memcached: memcached.address })
+      const ask = async () => {
+        const outcome = app.outcome()
+        await exchange(app.port, app.request('/changes'))
+        return outcome
+      }
+      try {
+        expect(await ask()).toMatchObject({ kind: 'stored' })
+        now = answer
+        expect(await ask()).toMatchObject({ kind: 'skipped', reason })
+        // Lets a delete under way end.
+        await app.cache.close()
+        expect((await store.get(app.key('/changes'))) !== null).toBe(kept)
+      } finally {
+        await app.stop()
+      }
+    })
   })
 
   test('raw mode keeps the body alone, and Nginx is told by a flag that it is gzip', async () => {

@@ -4,13 +4,19 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { parseHead } from '../../njs/core/entry.js'
 import type { ResponseHead } from '../../node-writer/capture.js'
-import { encodeEntry, type Item } from '../../node-writer/encode_entry.js'
+import { encodeEntry as encode, type Item } from '../../node-writer/encode_entry.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
 
 const full = loadPolicy({})
 const raw = loadPolicy({ mode: 'raw' })
-const options = { key: `${full.keyHead}http://x/`, ttlSeconds: 60, ageSeconds: 0, compress: true }
+const options = { key: `${full.keyHead}http://x/`, ttlSeconds: 60, ageSeconds: 0, compress: true, maxItemBytes: 1024 * 1024 }
 const page = Buffer.from('<p>again and again</p>'.repeat(200))
+
+async function encodeEntry(...parameters: Parameters<typeof encode>): Promise<Item[]> {
+  const items = await encode(...parameters)
+  if (items === null) throw new Error('too large')
+  return items
+}
 
 const headOf = (status: number, ...headers: [string, string][]): ResponseHead => ({ status, headers })
 
@@ -79,6 +85,11 @@ describe('full mode', () => {
     const [, , , , storedAt, freshUntil] = (item.value.toString('latin1').split('\n')[0] as string).split(' ').map(Number) as number[]
     expect((freshUntil as number) - (storedAt as number)).toBe(67)
   })
+})
+
+test('a body over the item limit is none, unless it gets smaller', async () => {
+  expect(await encode(headOf(200), page, full, { ...options, maxItemBytes: page.length - 1 })).toBeNull()
+  expect(await encode(headOf(200, html), page, full, { ...options, maxItemBytes: page.length - 1 })).toHaveLength(1)
 })
 
 describe('raw mode', () => {
