@@ -28,7 +28,8 @@ export function requestPrinter(): (record: AccessRecord) => void {
   let avoided = 0
   return (record) => {
     const result = outcome(record)
-    if (result === 'HIT') avoided++
+    // The style sheet is a file: nothing is rendered for it.
+    if (result === 'HIT' && !/\.(?:css|svg)(?:\?|$)/.test(record.uri)) avoided++
     const text = paint(result === 'HIT' ? 'green' : result === 'MISS' ? 'yellow' : 'cyan', `${result.toLowerCase()} ${record.bypass}`.padEnd(22))
     const milliseconds = `${Math.round(record.seconds * 1000)} ms`.padStart(7)
     console.log(`${record.time.slice(11, 19)}  ${text} ${milliseconds}  renders avoided ${String(avoided).padStart(4)}  ${record.status} ${printable(`${record.method} ${record.uri}`)}`)
