@@ -130,8 +130,8 @@ function makeFolder(): string {
 function memcachedArguments(port: number): string[] {
   // memcached refuses to run as root without being told as whom.
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
-  // Loopback only and no UDP; as many connections as a burst of visitors makes Nginx open, 256 MB at most.
-  return ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-c', '4096', '-m', '256', ...user]
+  // Loopback only and no UDP; as many connections as a burst of visitors makes Nginx open, and as many waiting; 256 MB.
+  return ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-c', '4096', '-b', '4096', '-m', '256', ...user]
 }
 
 /** One real request: Nginx, the key function, memcached and the sidecar have all had their part in the answer. */

@@ -3,6 +3,7 @@
 import type { Command } from 'commander'
 import { formatRecord, outcome, type AccessRecord } from './access_log.js'
 import { CliError, EXIT, type ExitCode, type Io, json, printable, usageError } from './io.js'
+import { createNotes, nginxTrouble } from './notes.js'
 import { engineOption, parseListen, readMemcached, readPolicy, withJson, withMemcached, withPolicy } from './options.js'
 import { answers } from './ports.js'
 import { findPrograms } from './programs.js'
@@ -36,7 +37,8 @@ async function up(origin: URL, options: UpOptions, io: Io): Promise<ExitCode> {
   const listen = parseListen(options.listen)
   const policy = readPolicy(options.policy, io)
   const programs = findPrograms(io.env, { memcached: memcached === undefined })
-  const note = (text: string): void => io.err(`samekey: ${printable(text)}\n`)
+  const write = createNotes((text) => io.err(printable(text) + '\n'))
+  const note = (text: string, kind = text): void => write(kind, `samekey: ${text}`)
 
   // From here on a signal finds something to end, whenever it comes.
   const signals = catchSignals()
@@ -51,8 +53,10 @@ async function up(origin: URL, options: UpOptions, io: Io): Promise<ExitCode> {
       ...(memcached === undefined ? {} : { memcached }),
       ...(options.originHost === undefined ? {} : { originHost: options.originHost }),
       ...(options.quiet ? {} : { onRecord: (record: AccessRecord) => io.out(options.json ? json(recordEvent(record)) : formatRecord(record) + '\n') }),
-      // Its warnings are about buffers, not about anything that went wrong.
-      onNginxError: (line) => / \[(?:error|crit|alert|emerg)\] /.test(line) && io.err(`nginx: ${printable(line)}\n`),
+      onNginxError: (line) => {
+        const trouble = nginxTrouble(line)
+        if (trouble !== undefined) write(trouble, `nginx: ${line}`)
+      },
       interrupted: signals.first,
       onOriginChange: (error) => note(error === null ? `${origin.host} answers again` : originDown(origin, error.message))
     })
@@ -76,7 +80,7 @@ function originDown(origin: URL, why: string): string {
 }
 
 /** Why a page that was rendered is not there for the next visitor. */
-function logWriter(stack: Stack, options: UpOptions, io: Io, note: (text: string) => void): void {
+function logWriter(stack: Stack, options: UpOptions, io: Io, note: (text: string, kind?: string) => void): void {
   const { cache } = stack.sidecar
   if (!options.quiet) {
     cache.on('skipped', ({ url, reason, detail }) => {
@@ -85,7 +89,7 @@ function logWriter(stack: Stack, options: UpOptions, io: Io, note: (text: string
       io.out(options.json ? json({ event: 'skipped', url, reason, detail: detail || null }) : printable(`SKIP ${reason} ${url}${detail ? ` (${detail})` : ''}`) + '\n')
     })
   }
-  cache.on('drift', ({ url, nginxKey, writerKey }) => note(`Nginx and the writer disagree about ${url}: ${nginxKey} and ${writerKey}; it is not stored`))
+  cache.on('drift', ({ url, nginxKey, writerKey }) => note(`Nginx and the writer disagree about ${url}: ${nginxKey} and ${writerKey}; it is not stored`, 'drift'))
   cache.on('error', ({ operation, error }) => note(`memcached ${operation}: ${error.message}`))
 }
 

@@ -155,7 +155,7 @@ function connectOrigin(options: SidecarOptions): Origin {
     if (to.destroyed) return
     if (!down) options.onOriginChange?.(error)
     down = true
-    refuse(to, timedOut.has(req) || error.code === 'ETIMEDOUT', `${options.origin.host} ${error.code ?? error.message}`)
+    refuse(to, timedOut.has(req) || error.code === 'ETIMEDOUT')
   })
 
   /** RFC 9112 §9.3.1: the app closed a kept connection while the request was on its way; asking again is safe. */
@@ -185,11 +185,11 @@ function isRepeatable(req: IncomingMessage): boolean {
   return (req.method === 'GET' || req.method === 'HEAD') && (length ?? '0') === '0' && encoding === undefined
 }
 
-/** RFC 9110 §15.6.3, §15.6.5. A response that has begun can only be cut off. */
-function refuse(res: ServerResponse, isTimeout: boolean, why: string): void {
+/** RFC 9110 §15.6.3, §15.6.5. A response that has begun can only be cut off; where the app is, is no visitor's business. */
+function refuse(res: ServerResponse, isTimeout: boolean): void {
   if (res.headersSent) return void res.destroy()
   for (const name of res.getHeaderNames()) res.removeHeader(name)
   const [status, text] = isTimeout ? [504, 'The app did not answer in time.'] : [502, 'The app does not answer.']
   res.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' })
-  res.end(`${text} (${why})\n`)
+  res.end(`${text}\n`)
 }

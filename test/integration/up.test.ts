@@ -4,9 +4,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer as createTlsServer } from 'node:https'
+import { type AddressInfo, createServer } from 'node:net'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -197,7 +197,28 @@ describe('other apps', () => {
     }
   })
 
-  test.skipIf(!hasPython())("Python's http.server", async () => {
+  test.skipIf(!has('openssl', 'version'))('HTTPS, its certificate checked', async () => {
+    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+    const server = createTlsServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (_req, res) => res.end('over TLS'))
+    server.listen(0, 'localhost')
+    await once(server, 'listening')
+    const url = `https://localhost:${(server.address() as AddressInfo).port}`
+    const trusting = startUp([url, '--listen', '127.0.0.1:0'], { env: { NODE_EXTRA_CA_CERTS: certificate } })
+    const other = startUp([url, '--listen', '127.0.0.1:0'])
+    try {
+      expect((await get('/', '', await trusting.ready())).body.toString()).toBe('over TLS')
+      expect((await get('/', '', await other.ready())).status).toBe(502)
+      expect(other.err()).toContain('self-signed')
+    } finally {
+      await trusting.stop()
+      await other.stop()
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+
+  test.skipIf(!has('python3', '--version'))("Python's http.server", async () => {
     const log = join(folder, 'python.log')
     const python = startGuarded(['python3', '-u', '-m', 'http.server', '0', '--bind', '127.0.0.1', '--directory', folder], { log })
     const pythonPort = await until('Python', async () => /port (\d+)/.exec(readFileSync(log, 'utf8'))?.[1], { unless: python.exited })
@@ -216,9 +237,9 @@ describe('other apps', () => {
   })
 })
 
-function hasPython(): boolean {
+function has(program: string, argument: string): boolean {
   try {
-    execFileSync('python3', ['--version'], { stdio: 'ignore' })
+    execFileSync(program, [argument], { stdio: 'ignore' })
     return true
   } catch {
     return false

@@ -1,6 +1,6 @@
 // A small app that says what it was asked, byte for byte.
 
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -64,6 +64,10 @@ export async function startOrigin(port = 0): Promise<Origin> {
       res.sendDate = false
       res.writeHead(200, ['Content-Length', '2', 'x-lower-CASE', 'kept'])
       res.end('ok')
+    } else if (record.target === '/large') {
+      res.writeHead(200, { 'Content-Type': 'text/html', 'Cache-Control': 'max-age=60' })
+      // Random, so that it is large when it is compressed too.
+      res.end(`<p>${randomBytes(200_000).toString('hex')}`)
     } else {
       renders++
       res.setHeader('Content-Type', 'text/html')

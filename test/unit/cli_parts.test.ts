@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { type AccessRecord, formatRecord, parseRecord } from '../../cli/access_log.js'
+import { createNotes, nginxTrouble } from '../../cli/notes.js'
 import { missingMessage } from '../../cli/programs.js'
 
 const record: AccessRecord = { time: '', method: 'GET', uri: '/a', status: 200, cache: '', bypass: '', key: '', bytes: 1, seconds: 0.0124 }
@@ -42,3 +43,22 @@ describe('what is missing gets the command of this system', () => {
     expect(missingMessage(['memcached'], 'ID=debian\n')).toBe(`not found: memcached. Install with:\n  ${become}apt-get install --no-install-recommends memcached`)
   })
 })
+
+test('the same trouble is told once a second, with how often it came', () => {
+  let now = 0
+  const told: string[] = []
+  const note = createNotes((text) => told.push(text), () => now)
+  for (const [time, kind] of [[0, 'a'], [10, 'a'], [20, 'b'], [999, 'a'], [1000, 'a'], [2000, 'a']] as const) {
+    now = time
+    note(kind, `${kind} at ${time}`)
+  }
+  expect(told).toEqual(['a at 0', 'b at 20', 'a at 1000 (and 2 more like it)', 'a at 2000'])
+})
+
+test.each([
+  { line: '2026/11/24 13:48:41 [error] 30559#30559: *1064 upstream timed out (110: Connection timed out) while connecting to upstream, client: 127.0.0.1', trouble: 'upstream timed out (110: Connection timed out)' },
+  { line: '2026/11/24 13:48:41 [error] 30559#30559: *12 js: samekey: Error: x, client: 127.0.0.1, server: ', trouble: 'js: samekey: Error: x' },
+  { line: '2026/11/24 13:48:41 [emerg] 1#1: bind() to 127.0.0.1:80 failed (98: Address already in use)', trouble: 'bind() to 127.0.0.1:80 failed (98: Address already in use)' },
+  { line: '2026/11/24 13:34:09 [warn] 12619#12619: *8 a client request body is buffered to a temporary file', trouble: undefined },
+  { line: 'anything else', trouble: undefined }
+])('trouble in $line', ({ line, trouble }) => expect(nginxTrouble(line)).toBe(trouble))
