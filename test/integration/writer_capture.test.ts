@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import type { ServerResponse } from 'node:http'
+import { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -212,6 +212,24 @@ describe('other middleware that wraps the response', () => {
       await cache.close()
     }
   })
+})
+
+test('a runtime that was patched before, with an end that is made of a write: every byte once', async () => {
+  const { end } = ServerResponse.prototype
+  ServerResponse.prototype.end = function (this: ServerResponse, chunk: unknown) {
+    this.write(chunk)
+    return (end as (this: ServerResponse) => ServerResponse).call(this)
+  } as typeof end
+  const app = await startApp((_, res) => { res.end('traced') }, { memcached: memcached.address })
+  try {
+    const outcome = app.outcome()
+    await exchange(app.port, app.request('/page'))
+    expect(await outcome).toMatchObject({ kind: 'stored' })
+    expect((await readEntry(store, app.key('/page')))?.body.toString()).toBe('traced')
+  } finally {
+    ServerResponse.prototype.end = end
+    await app.stop()
+  }
 })
 
 describe('Express', () => {
