@@ -101,7 +101,6 @@ function connectOrigin(options: SidecarOptions): Origin {
   const agent = new (protocol === 'https:' ? https : http).Agent({ keepAlive: true, maxFreeSockets: 64 })
   const outgoing = new WeakMap<IncomingMessage, ClientRequest>()
   const timedOut = new WeakSet<IncomingMessage>()
-  const retried = new WeakSet<IncomingMessage>()
   let down = false
 
   const proxy = createProxyServer({
@@ -151,7 +150,7 @@ function connectOrigin(options: SidecarOptions): Origin {
   proxy.on('error', (error: NodeJS.ErrnoException, req, to) => {
     if (to === undefined || req === undefined) return
     if (!('setHeader' in to)) return void to.end()
-    if (mayRetry(error, req, to)) return forward(req, to)
+    if (mayRetry(error, req, to)) return send(req, to, false)
     if (to.destroyed) return
     if (!down) options.onOriginChange?.(error)
     down = true
@@ -160,17 +159,19 @@ function connectOrigin(options: SidecarOptions): Origin {
 
   /** RFC 9112 §9.3.1: the app closed a kept connection while the request was on its way; asking again is safe. */
   function mayRetry(error: NodeJS.ErrnoException, req: IncomingMessage, res: ServerResponse): boolean {
-    const stale = error.code === 'ECONNRESET' && outgoing.get(req)?.reusedSocket === true && !timedOut.has(req)
-    if (!stale || retried.has(req) || !isRepeatable(req) || res.headersSent || res.destroyed) return false
-    retried.add(req)
-    return true
+    const isStale = error.code === 'ECONNRESET' && outgoing.get(req)?.reusedSocket === true && !timedOut.has(req)
+    return isStale && isRepeatable(req) && !res.headersSent && !res.destroyed
+  }
+
+  /** Without the agent a request gets a connection of its own, which cannot have been closed meanwhile. */
+  function send(req: IncomingMessage, res: ServerResponse, keptConnection: boolean): void {
+    void proxy.web(req, res, { agent: keptConnection ? agent : false }).catch(() => res.destroy())
   }
 
   function forward(req: IncomingMessage, res: ServerResponse): void {
     // The server has already answered 100 Continue (RFC 9110 §10.1.1).
     delete req.headers.expect
-    // What must not be sent twice gets a connection of its own, which cannot have been closed meanwhile.
-    void proxy.web(req, res, { agent: isRepeatable(req) ? agent : false }).catch(() => res.destroy())
+    send(req, res, isRepeatable(req))
   }
 
   return {

@@ -20,7 +20,7 @@ interface App {
 }
 
 /** An app of bare sockets: `answer` says what to write for a request, or null to hang up. */
-async function startApp(answer: (text: string, connection: number, nth: number) => string | null | undefined): Promise<App> {
+async function startApp(answer: (text: string, connection: number, nth: number, reply: (bytes: string) => void) => string | null | undefined): Promise<App> {
   const requests: App['requests'] = []
   const sockets = new Set<Socket>()
   let connections = 0
@@ -34,7 +34,7 @@ async function startApp(answer: (text: string, connection: number, nth: number) 
       text += chunk.toString('latin1')
       if (!text.includes('\r\n\r\n')) return
       requests.push({ connection, text })
-      const reply = answer(text, connection, ++nth)
+      const reply = answer(text, connection, ++nth, (bytes) => socket.write(bytes, 'latin1'))
       text = ''
       if (reply === null) socket.destroy()
       else if (reply !== undefined) socket.write(reply, 'latin1')
@@ -75,6 +75,22 @@ describe('connections to the app', () => {
     expect((await sendRaw(port, get())).status).toBe(200)
     expect((await sendRaw(port, get())).status).toBe(200)
     expect(app.requests.map(({ connection }) => connection)).toEqual([1, 1, 2])
+  })
+
+  test('several that the app has closed are replaced at the first attempt', async () => {
+    // The first two requests are answered only when both are there, so that two connections are kept.
+    const waiting: (() => void)[] = []
+    const app = await startApp((_text, connection, nth, reply) => {
+      if (connection > 2) return OK
+      if (nth > 1) return null
+      waiting.push(() => reply(OK))
+      if (waiting.length === 2) for (const answer of waiting) answer()
+      return undefined
+    })
+    const { port } = await start(app)
+    await Promise.all([sendRaw(port, get()), sendRaw(port, get())])
+    expect((await sendRaw(port, get())).status).toBe(200)
+    expect(app.requests.map(({ connection }) => connection).slice(2)).toEqual([expect.toSatisfy((connection) => connection < 3), 3])
   })
 
   test('what must not be sent twice never meets a kept one', async () => {
