@@ -162,6 +162,7 @@ function checkClass(pattern: string, node: AST.CharacterClass): void {
     throw new RegexProblem(pattern, at.start, at.end, what, advice)
   }
   if (node.elements.length === 0) refuse(node, `the class ${node.raw}`, 'PCRE reads the ] as a character; write \\] for it')
+  if (/^\[([:.=]).*\1\]$/.test(node.raw)) refuse(node, `the class ${node.raw}`, `PCRE reads it as a POSIX class; put another character than ${node.raw.charAt(1)} first`)
   node.elements.forEach((element, index) => {
     if (element.type === 'CharacterClassRange') {
       for (const end of [element.min, element.max]) checkClassCharacter(end)

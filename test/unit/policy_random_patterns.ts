@@ -51,3 +51,15 @@ export function* slowTexts(random: Random, length: number, count: number): Gener
 function pick<Item>(random: Random, items: Item[]): Item {
   return items[Math.floor(random() * items.length)] as Item
 }
+
+const SOUP = [...Array.from({ length: 95 }, (_, index) => String.fromCharCode(0x20 + index)), '[', ']', '[^', '-', '-', '\\', '(', ')', '(?:', '|', '*', '+', '?', '{1,2}', '^', '$', '\\d', '\\w', '\\b', '[:', ':]', 'a-', 'a', 'b']
+
+/** Any characters at all, most of it no pattern; every other one in the brackets of a class. */
+export function* soupFrom(seed: number, count: number): Generator<string> {
+  const random = randomFrom(seed)
+  for (let i = 0; i < count; i++) {
+    let text = ''
+    for (let left = 1 + Math.floor(random() * 6); left > 0; left--) text += pick(random, SOUP)
+    yield i % 2 === 0 ? text : `[${text}]`
+  }
+}
