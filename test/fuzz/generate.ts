@@ -102,7 +102,11 @@ function target(random: Random, wire: boolean): string {
   if (random.chance(0.01)) return random.pick(['', '?', '?a=1', '*', 'a', '/?', '//', '/.', '/..', '/' + 'a'.repeat(2047), '/' + 'a'.repeat(2048)])
   const text = path(random, wire) + (random.chance(0.6) ? query(random, wire) : '')
   // Around the length from which keys are shortened, and far beyond.
-  return random.chance(0.06) ? text + '/'.repeat(text.endsWith('/') ? 0 : 1) + random.pick(PLAIN).repeat(random.below(120)) + random.pick(ESCAPES).repeat(random.below(25)) : text
+  return random.chance(0.08) ? text + lengthener(random) : text
+}
+
+function lengthener(random: Random): string {
+  return random.pick(['/', '&']) + random.pick(PLAIN).repeat(random.below(200)) + (random.chance(0.5) ? '' : random.pick(ESCAPES).repeat(random.below(25)))
 }
 
 function path(random: Random, wire: boolean): string {

@@ -32,7 +32,7 @@ const suites: Record<EngineId, StackOptions> = {
   quickjs: { suite: 'sid', engine: 'qjs' }
 }
 
-/** As it stands in the field Verdict: reason, key, canonical host and target; the last two '' on a bypass. */
+/** What the field Verdict says after a fixed first word: reason, key, canonical host and target; the last two '' on a bypass. */
 export interface SeenVerdict {
   bypass: string
   key: string
@@ -41,7 +41,7 @@ export interface SeenVerdict {
 }
 
 export function parseVerdict(field: string): SeenVerdict {
-  const [bypass = '', key = '', host = '', forward = ''] = field.split(' ')
+  const [, bypass = '', key = '', host = '', forward = ''] = field.split(' ')
   return key === '' ? { bypass, key, host: '', forward: '' } : { bypass, key, host, forward }
 }
 
@@ -82,7 +82,7 @@ function mainConf(module: string, folder: string, listen: string, verdictPort: n
       server {
         listen 127.0.0.1:${verdictPort};
         location / {
-          add_header Verdict "$samekey_bypass $samekey_key $samekey_host $samekey_forward";
+          add_header Verdict "samekey $samekey_bypass $samekey_key $samekey_host $samekey_forward";
           return 200 "";
         }
       }
@@ -92,7 +92,7 @@ function mainConf(module: string, folder: string, listen: string, verdictPort: n
 async function startNode(policy: LoadedPolicy): Promise<Server> {
   const server = createServer((request, response) => {
     const verdict = resolveRequest(readRequest(request), policy)
-    response.setHeader('Verdict', `${verdict.bypass} ${verdict.key} ${verdict.host} ${verdict.forward}`)
+    response.setHeader('Verdict', `samekey ${verdict.bypass} ${verdict.key} ${verdict.host} ${verdict.forward}`)
     // What Nginx said about the same request, for the way through it.
     const told = request.headers['x-samekey-key']
     if (typeof told === 'string') response.setHeader('Nginx-Key', told)

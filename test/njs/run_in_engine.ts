@@ -1,5 +1,6 @@
 // The core inside a real njs engine, as a function: a temporary folder with the built runner, a policy and the input.
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,7 +12,8 @@ import { type EngineId, runOnEngine } from '../support/engines.js'
 import type { VectorRequest } from '../vectors/to_request.js'
 import type { Input } from './vector_runner.js'
 
-const runner = fileURLToPath(new URL('../../dist/njs/vector_runner.js', import.meta.url))
+// Read once: a build that goes on meanwhile replaces it.
+const runner = readFileSync(fileURLToPath(new URL('../../dist/njs/vector_runner.js', import.meta.url)))
 
 export function verdictsIn(engine: EngineId, policy: LoadedPolicy, requests: VectorRequest[]): Promise<Verdict[]> {
   return runInEngine(engine, policy, { task: 'verdicts', requests })
@@ -29,7 +31,7 @@ export function headsIn(engine: EngineId, policy: LoadedPolicy, entries: { head:
 async function runInEngine<Result>(engine: EngineId, policy: LoadedPolicy, input: Input): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), 'samekey-engine-'))
   try {
-    await copyFile(runner, join(folder, 'vector_runner.js'))
+    await writeFile(join(folder, 'vector_runner.js'), runner)
     await writeFile(join(folder, 'samekey_policy.js'), policyModuleSource(policy))
     await writeFile(join(folder, 'input.json'), JSON.stringify(input))
     await writeFile(join(folder, 'main.js'), "import runner from 'vector_runner.js'\nrunner.run()\n")

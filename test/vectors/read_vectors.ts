@@ -51,6 +51,8 @@ export interface WireVector {
   out: { status: 400 } | { bypass: string } | { page: string; forward?: string; host?: string }
   /** What Node makes of the same bytes, where that is not the same. */
   node?: { status: 400 } | { bypass: string } | { page: string }
+  /** What Node answers when Nginx hands the request on, where it refuses that. */
+  app?: 400
 }
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
