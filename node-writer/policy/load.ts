@@ -10,7 +10,7 @@ import { PolicyError, type PolicyProblem, show } from './problems.js'
 import { anchoredRegex, MAX_BYTES, MAX_STEPS, parsePattern, type PortableRegex, RegexProblem } from './regex.js'
 import { RESERVED_HEADERS } from './reserved_headers.js'
 import type { FilledDocument, LoadedPolicy, Pattern, PolicyDocument, Route } from './types.js'
-import { validateShape } from './validate.js'
+import { fillDefaults, validateShape } from './validate.js'
 import { compileVariants } from './variants.js'
 
 export { PolicyError, type PolicyProblem } from './problems.js'
@@ -24,12 +24,18 @@ const HTML = 'text/html; charset=utf-8'
 export function loadPolicy(source: string | PolicyDocument): LoadedPolicy {
   const name = typeof source === 'string' ? source : 'policy'
   const written = typeof source === 'string' ? readPolicyFile(source) : structuredClone(source)
-  const { document, problems } = validateShape(written)
-  // What follows relies on the shape.
-  if (problems.length > 0) throw new PolicyError(name, problems)
-  const policy = compile(document, problems)
+  const problems = validateShape(written)
+  // What follows relies on the shape, so it sees only the fields that have it.
+  const sound = problems.length === 0 ? written : withoutFieldsOf(written, problems)
+  const policy = compile(fillDefaults(sound), problems)
   if (problems.length > 0) throw new PolicyError(name, problems)
   return policy
+}
+
+function withoutFieldsOf(written: unknown, problems: PolicyProblem[]): object {
+  if (typeof written !== 'object' || written === null || Array.isArray(written)) return {}
+  const broken = problems.map(({ path }) => /^\$(?:\.([$\w]+)|\["(.*?)"\])/.exec(path)?.slice(1).join(''))
+  return Object.fromEntries(Object.entries(written).filter(([field]) => !broken.includes(field)))
 }
 
 // -------------------------------------------------------------------------------------------------------------- file

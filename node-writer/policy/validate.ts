@@ -10,13 +10,17 @@ import type { FilledDocument } from './types.js'
 const options = { allErrors: true, verbose: true, strict: true, allowUnionTypes: true }
 const check = new Ajv(options).compile(schema)
 // By itself, so that a message shows what was written and not what was filled in.
-const fillDefaults = new Ajv({ ...options, useDefaults: true }).compile(schema)
+const fill = new Ajv({ ...options, useDefaults: true }).compile(schema)
 
-/** Fills in every default, in place, and tells what is wrong; without problems it is a FilledDocument. */
-export function validateShape(document: unknown): { document: FilledDocument; problems: PolicyProblem[] } {
-  if (!check(document)) return { document: document as FilledDocument, problems: (check.errors ?? []).map(problemOf) }
-  fillDefaults(document)
-  return { document: document as FilledDocument, problems: [] }
+/** What is wrong with the shape of a document; nothing when it is a PolicyDocument. */
+export function validateShape(document: unknown): PolicyProblem[] {
+  return check(document) ? [] : (check.errors ?? []).map(problemOf)
+}
+
+/** Fills in every default, in place. */
+export function fillDefaults(document: unknown): FilledDocument {
+  fill(document)
+  return document as FilledDocument
 }
 
 function problemOf(error: ErrorObject): PolicyProblem {

@@ -180,8 +180,13 @@ describe('what is wrong is said with its place, what was found and what is allow
       ['$.ignore[0]', '$.ignore[1]', '$.hosts[0]', '$.headers.unkeyed[0]', '$.query'])
   })
 
+  it('of shape and of meaning, without what would follow from the first', () => {
+    expect(problemsOf({ mod: 1, 'a"b': 2, hosts: ['a:80'], ignore: ['(', 3], routes: [{ match: '(' }] }).map((problem) => problem.split(':')[0])).toEqual(
+      ['$.mod', '$["a\\"b"]', '$.ignore[1]', '$.routes[0].match', '$.hosts[0]'])
+  })
+
   it('in one message', () => {
-    expect(() => loadPolicy({ mode: 'x', ignore: ['\\h'] } as never)).toThrow('policy: 1 problem\n  $.mode: found "x", allowed: "full", "raw"')
+    expect(() => loadPolicy({ mode: 'x', ignore: ['\\h'] } as never)).toThrow('policy: 2 problems\n  $.mode: found "x", allowed: "full", "raw"\n  $.ignore[0]: the escape \\h at offset 0: only punctuation, d, w, s and b follow a backslash; write h\n      \\h\n      ^^')
   })
 })
 
