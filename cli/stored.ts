@@ -46,7 +46,7 @@ async function read(store: Store, key: string, mode: Mode): Promise<Omit<StoredP
   const now = Math.floor(Date.now() / 1000)
   const gzip = head.headers.some(([name, value]) => name.toLowerCase() === 'content-encoding' && value === 'gzip')
   return {
-    stored: { state: 'full', bytes, head, ageSeconds: Math.max(now - head.storedAt, 0), freshForSeconds: head.freshUntil - now, bodyMissing: body === null },
+    stored: { state: 'full', bytes, head, ageSeconds: head.initialAge + Math.max(now - head.storedAt, 0), freshForSeconds: head.freshUntil - now, bodyMissing: body === null },
     body,
     gzip
   }
@@ -64,8 +64,9 @@ export function describeStored({ stored, server }: StoredPage): string {
     case 'full': {
       const { head, ageSeconds, freshForSeconds } = stored
       const fresh = freshForSeconds > 0 ? `fresh for ${freshForSeconds} s` : `stale since ${-freshForSeconds} s`
+      const tags = head.tags.length === 0 ? '' : `, tags ${head.tags.join(', ')}`
       const where = head.bodyKey === '' ? '' : stored.bodyMissing ? ', whose item is gone: Nginx asks the app' : ` in an item of its own, ${head.bodyKey}`
-      return `status ${head.status}, ${head.headers.length} fields, a body of ${head.bodyBytes} bytes${where}; stored ${ageSeconds} s ago, ${fresh} (${server})`
+      return `status ${head.status}, ${head.headers.length} fields, a body of ${head.bodyBytes} bytes${where}; age ${ageSeconds} s, ${fresh}${tags} (${server})`
     }
   }
 }

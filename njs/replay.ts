@@ -40,7 +40,7 @@ function answer(r: NginxHTTPRequest, reply: NginxHTTPRequest): void {
 /** js_header_filter of @samekey_body: memcached_pass has the body, this sets the rest. */
 function head(r: NginxHTTPRequest): void {
   const text = r.variables.samekey_head as string
-  const parsed = parseHead(text, Number(text.slice(8, 13)))
+  const parsed = parseHead(text, Number(text.slice(8, FIXED_BYTES)))
   if (parsed === null) return
   r.status = parsed.status
   setHeaders(r, parsed, ageOf(parsed))
@@ -49,7 +49,7 @@ function head(r: NginxHTTPRequest): void {
 /** Seconds since the entry was stored (RFC 9111 §4.2.3, resident time); -1 when it is no longer fresh. */
 function ageOf(head: EntryHead): number {
   const now = Math.floor(Date.now() / 1000)
-  return now < head.freshUntil ? Math.max(now - head.storedAt, 0) : -1
+  return now < head.freshUntil ? head.initialAge + Math.max(now - head.storedAt, 0) : -1
 }
 
 // Before 0.8 a Date or Server that is set comes in addition to the one that Nginx writes, so Nginx's own stay alone.

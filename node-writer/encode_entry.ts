@@ -46,9 +46,14 @@ export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Poli
   const text = (bodyKey: string) => formatHead({
     status: head.status,
     bodyBytes: stored.body.length,
-    storedAt: now - options.ageSeconds,
+    storedAt: now,
+    initialAge: options.ageSeconds,
     freshUntil: now + options.ttlSeconds,
+    refreshUntil: now + options.ttlSeconds,
+    errorUntil: now + options.ttlSeconds,
     bodyKey,
+    clock: '',
+    tags: [],
     headers: stored.headers
   })
   const whole = text('')

@@ -8,21 +8,32 @@ export interface EntryHead {
   status: number
   /** Bytes of the body. */
   bodyBytes: number
-  /** When the response was stored. */
+  /** When the response was received. */
   storedAt: number
-  /** The response may be served before this time. */
+  /** Seconds: how old it was then (RFC 9111 §4.2.3, corrected_initial_age). */
+  initialAge: number
+  /** Fresh before this time. */
   freshUntil: number
+  /** Stale, it may be served before this time while it is being revalidated (RFC 5861 §3); freshUntil if it may not. */
+  refreshUntil: number
+  /** Stale, it may be served before this time when the app fails (RFC 5861 §4); freshUntil if it may not. */
+  errorUntil: number
   /** The key of the item that holds the body; '' when it follows the head. */
   bodyKey: string
+  /** The logical clock at the start of the render, by which bans know what they cover (docs/invalidation.md); '' without. */
+  clock: string
+  /** What a purge by tag finds it by. */
+  tags: string[]
   /** Names and values in their order, repeated ones included. */
   headers: [string, string][]
 }
 
-/** A reader learns the length of the head from this many bytes: `SK1 status headBytes`. */
+/** A reader learns the length of the head from this many bytes: `SK2 status headBytes`. */
 export const FIXED_BYTES = 13
 
-const MAGIC = 'SK1'
+const MAGIC = 'SK2'
 const MAX_HEAD_BYTES = 65536
+const MAX_MEMCACHED_KEY_BYTES = 250
 
 // Everything that must not stand in a head, in one expression, because on the njs engines a second costs as much again:
 // control characters; a line that is not `name: value` with a token for a name (RFC 9110 §5.1); fields of one connection
@@ -37,10 +48,13 @@ export function headBytes(start: string): number {
   return bytes > FIXED_BYTES && bytes <= MAX_HEAD_BYTES ? bytes : -1
 }
 
-// `status headBytes bodyBytes storedAt freshUntil`: all of fixed width, which leaves the key of the body at a fixed place.
+// `status headBytes bodyBytes storedAt initialAge freshUntil refreshUntil errorUntil`, all of fixed width, and behind
+// them three words: bodyKey, clock and tags, '-' where there is none.
 const NUMBERS_START = 4
-const NUMBERS_END = 46
+const NUMBERS_END = 79
+const NUMBER_WIDTHS = [3, 5, 10, 10, 10, 10, 10, 10]
 const NOT_NUMBERS = /[^0-9 ]/
+const NOT_WORDS = /[^!-~ ]/
 
 /** The head, or null when any part of it is not what a writer writes. `itemBytes` is the length of the whole item. */
 export function parseHead(text: string, itemBytes: number): EntryHead | null {
@@ -49,22 +63,31 @@ export function parseHead(text: string, itemBytes: number): EntryHead | null {
 
   const lines = body.split('\n')
   const first = lines[0] as string
-  const numbers = first.slice(NUMBERS_START, NUMBERS_END)
-  const bodyKey = first.slice(NUMBERS_END + 1)
-  if (NOT_NUMBERS.test(numbers) || first.charAt(NUMBERS_END) !== ' ' || !isBodyKey(bodyKey)) return null
-  const number = numbers.split(' ')
-  if (number.length !== 5 || number.map((digits) => digits.length).join() !== '3,5,10,10,10') return null
+  if (NOT_NUMBERS.test(first.slice(NUMBERS_START, NUMBERS_END)) || NOT_WORDS.test(first)) return null
+  const words = first.split(' ')
+  if (words.length !== NUMBER_WIDTHS.length + 4) return null
+  for (let i = 0; i < NUMBER_WIDTHS.length; i++) {
+    if ((words[i + 1] as string).length !== NUMBER_WIDTHS[i]) return null
+  }
+  for (let i = NUMBER_WIDTHS.length + 1; i < words.length; i++) {
+    if (words[i] === '') return null
+  }
 
   const head: EntryHead = {
-    status: Number(number[0]),
-    bodyBytes: Number(number[2]),
-    storedAt: Number(number[3]),
-    freshUntil: Number(number[4]),
-    bodyKey: bodyKey === '-' ? '' : bodyKey,
+    status: Number(words[1]),
+    bodyBytes: Number(words[3]),
+    storedAt: Number(words[4]),
+    initialAge: Number(words[5]),
+    freshUntil: Number(words[6]),
+    refreshUntil: Number(words[7]),
+    errorUntil: Number(words[8]),
+    bodyKey: absent(words[9] as string),
+    clock: absent(words[10] as string),
+    tags: words[11] === '-' ? [] : (words[11] as string).split(','),
     headers: []
   }
-  if (head.status < 200 || head.status > 599) return null
-  if (itemBytes !== Number(number[1]) + (bodyKey === '-' ? head.bodyBytes : 0)) return null
+  if (head.status < 200 || head.status > 599 || head.bodyKey.length > MAX_MEMCACHED_KEY_BYTES) return null
+  if (itemBytes !== Number(words[2]) + (head.bodyKey === '' ? head.bodyBytes : 0)) return null
   for (let i = 1; i < lines.length; i++) {
     const line = lines[i] as string
     const colon = line.indexOf(': ')
@@ -74,9 +97,8 @@ export function parseHead(text: string, itemBytes: number): EntryHead | null {
   return head
 }
 
-/** '-' or a memcached key. */
-function isBodyKey(text: string): boolean {
-  return text === '-' || (text.length >= 2 && text.length <= 250 && !/[^!-~]/.test(text))
+function absent(word: string): string {
+  return word === '-' ? '' : word
 }
 
 /** Whether an entry can carry this field; what it cannot carry makes the whole entry unreadable. */
@@ -92,8 +114,9 @@ export function formatHead(head: EntryHead): string {
   let fields = ''
   const groups = groupFields(head.headers)
   for (let i = 0; i < groups.length; i++) fields += (groups[i] as [string, string])[0] + ': ' + (groups[i] as [string, string])[1] + '\n'
-  const rest =
-    ' ' + pad(head.bodyBytes, 10) + ' ' + pad(head.storedAt, 10) + ' ' + pad(head.freshUntil, 10) + ' ' + (head.bodyKey === '' ? '-' : head.bodyKey) + '\n' + fields
+  const times = [head.bodyBytes, head.storedAt, head.initialAge, head.freshUntil, head.refreshUntil, head.errorUntil]
+  const words = [head.bodyKey, head.clock, head.tags.join(',')]
+  const rest = times.map((time) => ' ' + pad(time, 10)).join('') + words.map((word) => ' ' + (word === '' ? '-' : word)).join('') + '\n' + fields
   return MAGIC + ' ' + head.status + ' ' + pad(FIXED_BYTES + rest.length, 5) + rest
 }
 

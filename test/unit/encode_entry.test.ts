@@ -80,10 +80,10 @@ describe('full mode', () => {
     expect(await encodeEntry(headOf(status), Buffer.from(body), full, options)).toHaveLength(items)
   })
 
-  test('times: stored when it was made, fresh from now', async () => {
+  test('times: how old it already was, fresh from now', async () => {
     const [item] = await encodeEntry(headOf(200), Buffer.from('x'), full, { ...options, ageSeconds: 7 }) as [Item]
-    const [, , , , storedAt, freshUntil] = (item.value.toString('latin1').split('\n')[0] as string).split(' ').map(Number) as number[]
-    expect((freshUntil as number) - (storedAt as number)).toBe(67)
+    const [, , , , storedAt, initialAge, freshUntil] = (item.value.toString('latin1').split('\n')[0] as string).split(' ').map(Number) as number[]
+    expect([initialAge, (freshUntil as number) - (storedAt as number)]).toEqual([7, 60])
   })
 })
 
