@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { generateNginxFiles, type NginxOptions, writeNginxFiles } from '../nginx/generate.js'
-import { CliError, type ExitCode, type Io, json, usageError } from './io.js'
+import { CliError, type Io, json, usageError } from './io.js'
 import { engineOption, readMemcached, readPolicy, withJson, withMemcached, withPolicy } from './options.js'
 
 interface NginxCommandOptions {
@@ -19,7 +19,7 @@ interface NginxCommandOptions {
   json?: true
 }
 
-export function nginxCommand(program: Command, io: Io, _done: (code: ExitCode) => void): void {
+export function nginxCommand(program: Command, io: Io): void {
   const command = program
     .command('nginx')
     .description('write the Nginx files of a policy')

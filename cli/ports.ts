@@ -2,9 +2,8 @@
 
 import { once } from 'node:events'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { connect } from 'node:net'
 import { CliError } from './io.js'
 
 /** Resolves to the port, a free one for 0. Throws a CliError that says why it cannot be had. */

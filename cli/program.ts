@@ -1,6 +1,6 @@
 // The commands in the order in which a person meets them, and what becomes of their errors.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
@@ -35,7 +35,7 @@ export async function run(args: string[], io: Io): Promise<number> {
     .addHelpText('afterAll', EXIT_CODES)
 
   upCommand(program, io, done)
-  nginxCommand(program, io, done)
+  nginxCommand(program, io)
   keyCommand(program, io, done)
   explainCommand(program, io, done)
   getCommand(program, io, done)
@@ -52,29 +52,17 @@ export async function run(args: string[], io: Io): Promise<number> {
 function report(error: unknown, io: Io): number {
   // commander has already written its message; help and --version end here too.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-  if (error instanceof CliError) {
+  if (error instanceof CliError || error instanceof PolicyError) {
     io.err(`samekey: ${error.message}\n`)
-    return error.exitCode
-  }
-  if (error instanceof PolicyError) {
-    io.err(`samekey: ${error.message}\n`)
-    return EXIT.usage
+    return error instanceof CliError ? error.exitCode : EXIT.usage
   }
   io.err(`samekey: ${error instanceof Error ? error.stack : String(error)}\nThis is a mistake in samekey; please report it.\n`)
   return EXIT.failed
 }
 
+/** From the source tree and from dist/ alike. */
 function packageVersion(): string {
   let directory = dirname(fileURLToPath(import.meta.url))
-  while (!directoryHas(directory)) directory = dirname(directory)
+  while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory)
   return (JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as { version: string }).version
-}
-
-function directoryHas(directory: string): boolean {
-  try {
-    readFileSync(join(directory, 'package.json'))
-    return true
-  } catch {
-    return false
-  }
 }

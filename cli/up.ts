@@ -7,6 +7,7 @@ import { createNotes, nginxTrouble } from './notes.js'
 import { engineOption, parseListen, readMemcached, readPolicy, withJson, withMemcached, withPolicy } from './options.js'
 import { answers } from './ports.js'
 import { findPrograms } from './programs.js'
+import { catchSignals } from './signals.js'
 import { startStack, type Stack } from './stack.js'
 
 interface UpOptions {
@@ -40,6 +41,11 @@ async function up(origin: URL, options: UpOptions, io: Io): Promise<ExitCode> {
   const write = createNotes((text) => io.err(printable(text) + '\n'))
   const note = (text: string, kind = text): void => write(kind, `samekey: ${text}`)
 
+  // `ready` is the first line, also when somebody was faster.
+  const early: string[] = []
+  let isReady = false
+  const tell = (line: string): void => (isReady ? io.out(line) : void early.push(line))
+
   // From here on a signal finds something to end, whenever it comes.
   const signals = catchSignals()
   let stack: Stack | undefined
@@ -52,7 +58,7 @@ async function up(origin: URL, options: UpOptions, io: Io): Promise<ExitCode> {
       listen,
       ...(memcached === undefined ? {} : { memcached }),
       ...(options.originHost === undefined ? {} : { originHost: options.originHost }),
-      ...(options.quiet ? {} : { onRecord: (record: AccessRecord) => io.out(options.json ? json(recordEvent(record)) : formatRecord(record) + '\n') }),
+      ...(options.quiet ? {} : { onRecord: (record: AccessRecord) => tell(options.json ? json(recordEvent(record)) : formatRecord(record) + '\n') }),
       onNginxError: (line) => {
         const trouble = nginxTrouble(line)
         if (trouble !== undefined) write(trouble, `nginx: ${line}`)
@@ -60,8 +66,10 @@ async function up(origin: URL, options: UpOptions, io: Io): Promise<ExitCode> {
       interrupted: signals.first,
       onOriginChange: (error) => note(error === null ? `${origin.host} answers again` : originDown(origin, error.message))
     })
-    logWriter(stack, options, io, note)
+    logWriter(stack, options, tell, note)
     io.out(options.json ? json({ event: 'ready', url: stack.url, memcached: stack.memcached }) : `ready ${stack.url}\n`)
+    isReady = true
+    early.forEach(tell)
     if (!(await answers(origin.hostname, originPort(origin)))) note(originDown(origin, 'nothing listens there'))
     const failure = await Promise.race([signals.first, stack.failed])
     if (failure !== undefined) throw new CliError(failure)
@@ -80,13 +88,13 @@ function originDown(origin: URL, why: string): string {
 }
 
 /** Why a page that was rendered is not there for the next visitor. */
-function logWriter(stack: Stack, options: UpOptions, io: Io, note: (text: string, kind?: string) => void): void {
+function logWriter(stack: Stack, options: UpOptions, tell: (line: string) => void, note: (text: string, kind?: string) => void): void {
   const { cache } = stack.sidecar
   if (!options.quiet) {
     cache.on('skipped', ({ url, reason, detail }) => {
       // Nginx has logged these as what they are.
       if (reason === 'not-looked-up' || reason === 'head') return
-      io.out(options.json ? json({ event: 'skipped', url, reason, detail: detail || null }) : printable(`SKIP ${reason} ${url}${detail ? ` (${detail})` : ''}`) + '\n')
+      tell(options.json ? json({ event: 'skipped', url, reason, detail: detail || null }) : printable(`SKIP ${reason} ${url}${detail ? ` (${detail})` : ''}`) + '\n')
     })
   }
   cache.on('drift', ({ url, nginxKey, writerKey }) => note(`Nginx and the writer disagree about ${url}: ${nginxKey} and ${writerKey}; it is not stored`, 'drift'))
@@ -98,45 +106,15 @@ function recordEvent(record: AccessRecord): object {
   return { event: 'request', time, outcome: outcome(record).toLowerCase(), reason: bypass || null, method, uri, status, key: key || null, bytes, ms: Math.round(seconds * 1000) }
 }
 
-// ------------------------------------------------------------------------------------------------------- arguments
-
 function parseOrigin(text: string): URL {
   const whole = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`
   const url = URL.canParse(whole) ? new URL(whole) : null
   if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === '') throw usageError('ORIGIN: expected http://host:port, https://host:port or host:port')
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') throw usageError("ORIGIN: an app is a host and a port; a path cannot be put before its own")
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') throw usageError('ORIGIN: an app is a host and a port; a path cannot be put before its own')
   if (url.username !== '' || url.password !== '') throw usageError('ORIGIN: a user name or password cannot be given')
   return url
 }
 
 function originPort(origin: URL): number {
   return Number(origin.port) || (origin.protocol === 'https:' ? 443 : 80)
-}
-
-// --------------------------------------------------------------------------------------------------------- signals
-
-interface Signals {
-  /** Settles at the first signal. */
-  first: Promise<undefined>
-  caught(): boolean
-  release(): void
-}
-
-/** The first signal ends everything in order; the second at once. */
-function catchSignals(): Signals {
-  let count = 0
-  let settle: (value: undefined) => void = () => {}
-  const first = new Promise<undefined>((resolve) => (settle = resolve))
-  const handler = (signal: NodeJS.Signals): void => {
-    count++
-    settle(undefined)
-    if (count > 1) process.exit(128 + (signal === 'SIGTERM' ? 15 : signal === 'SIGHUP' ? 1 : 2))
-  }
-  const names: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
-  for (const name of names) process.on(name, handler)
-  return {
-    first,
-    caught: () => count > 0,
-    release: () => names.forEach((name) => process.off(name, handler))
-  }
 }

@@ -58,7 +58,7 @@ test('get shows the head and the body that visitors get', async () => {
   const page = await stored('/get')
   const head = await samekey('get', 'http://site.test/get?fbclid=1')
   expect(head).toMatchObject({ exitCode: 0, err: '' })
-  expect(head.out).toMatch(/\nstatus 200, \d+ fields, a body of \d+ bytes; stored \d+ s ago, fresh for \d+ s \(127\.0\.0\.1:\d+\)\nContent-Type: text\/html\n/)
+  expect(head.out).toMatch(/\nstatus 200, \d+ fields, a body of \d+ bytes; age \d+ s, fresh for \d+ s \(127\.0\.0\.1:\d+\)\nContent-Type: text\/html\n/)
   expect((await samekey('get', 'http://site.test/get', '--body')).out).toBe(page.body.toString())
   const json = JSON.parse((await samekey('get', 'http://site.test/get', '--body', '--json')).out) as { stored: { state: string }; body: string }
   expect(json.stored.state).toBe('full')
