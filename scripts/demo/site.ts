@@ -1,7 +1,7 @@
 // The example site as it would run in production, on free loopback ports and below one temporary folder: Nginx in
 // front, memcached, and the Express app in a process of its own. Nothing outlives the demo, however that ends.
 import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import getPort from 'get-port'
@@ -60,6 +60,9 @@ export async function startSite({ programs, accessLog, ...options }: SiteOptions
     memcached: [memcached],
     listen: `127.0.0.1:${port}`,
     modulePath: programs['njs-module'],
+    // A request that waits for memcached holds about 50 KB; 2,000 of them are too many for the two workers of a small machine.
+    workers: Math.max(8, availableParallelism()),
+    memcachedKeepalive: 512,
     accessLog
   })
 
