@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs Debian packages without leaving a new service behind: usage, as root, install_packages.sh PACKAGE...
-# nginx, memcached and docker.io start their services when installed, and again at every boot. Here they are only
+# nginx, memcached, docker.io and varnish start their services when installed, and again at every boot. Here they are only
 # programs that samekey starts itself, so services are refused during the installation (Debian's policy-rc.d) and
 # units that came with it are disabled after it.
 set -eu
@@ -8,7 +8,7 @@ export DEBIAN_FRONTEND=noninteractive
 
 policy=/usr/sbin/policy-rc.d
 saved=$policy.before-samekey
-units='nginx.service memcached.service docker.service docker.socket containerd.service'
+units='nginx.service memcached.service docker.service docker.socket containerd.service varnish.service varnishncsa.service'
 unit_folders='/lib/systemd/system /usr/lib/systemd/system'
 
 has_unit() { for folder in $unit_folders; do [ ! -e "$folder/$1" ] || return 0; done; return 1; }

@@ -16,6 +16,7 @@ const programs = {
   docker: { debianPackage: 'docker.io', find: () => onPath('dockerd') ?? (dockerAnswers() ? onPath('docker') : undefined) },
   mmdebstrap: { debianPackage: 'mmdebstrap', find: () => onPath('mmdebstrap') },
   wrk: { debianPackage: 'wrk', find: () => onPath('wrk') },
+  varnish: { debianPackage: 'varnish', find: () => onPath('varnishd') },
 } satisfies Record<string, Program>
 
 export type ProgramName = keyof typeof programs

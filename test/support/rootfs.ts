@@ -21,20 +21,21 @@ const accounts = {
   'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33:www-data:/var/www:/bin/sh\nmemcache:x:101:101:memcache:/nonexistent:/bin/false\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n',
   'etc/group': 'root:x:0:\nwww-data:x:33:\nmemcache:x:101:\nnogroup:x:65534:\n',
 }
-const recipe = createHash('sha256').update(JSON.stringify([packages, unneeded, accounts, process.arch])).digest('hex').slice(0, 12)
 
 /** Outside the repository. Remove it to get newer packages (sid moves on, the others hardly). */
 export const cacheFolder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'samekey')
 
-/** The folder of a suite; made at the first call (about 10 s), then taken from the cache. */
-export async function rootfs(suite: Suite): Promise<string> {
+/** The folder of a suite; made at the first call (about 10 s), then taken from the cache. `more`: packages besides the usual ones. */
+export async function rootfs(suite: Suite, more: readonly string[] = []): Promise<string> {
+  const include = [...packages, ...more]
+  const recipe = createHash('sha256').update(JSON.stringify([include, unneeded, accounts, process.arch])).digest('hex').slice(0, 12)
   const folder = join(cacheFolder, `${suite}-${recipe}`)
   if (existsSync(folder)) return folder
   await ensure(['mmdebstrap'])
   await mkdir(cacheFolder, { recursive: true })
   const unfinished = await mkdtemp(join(cacheFolder, `unfinished-${suite}-`))
   try {
-    await extract(suite, unfinished)
+    await extract(suite, include, unfinished)
     for (const [path, text] of Object.entries(accounts)) await writeFile(join(unfinished, path), text)
     // Renamed when complete, so that an interrupted build is never taken for a good one. Another process may have been first.
     await rename(unfinished, folder).catch((error: unknown) => { if (!existsSync(folder)) throw error })
@@ -45,8 +46,8 @@ export async function rootfs(suite: Suite): Promise<string> {
 }
 
 /** The words that run a program of a rootfs on this machine, without root, chroot or container: its own dynamic loader with its own libraries. */
-export async function inRootfs(suite: Suite, program: 'nginx' | 'njs' | 'memcached'): Promise<string[]> {
-  const root = await rootfs(suite)
+export async function inRootfs(suite: Suite, program: 'nginx' | 'njs' | 'memcached', more: readonly string[] = []): Promise<string[]> {
+  const root = await rootfs(suite, more)
   // Up to bookworm /lib is a folder of its own in an extracted system, later a link to /usr/lib.
   const libraries = ['lib', 'usr/lib'].map((folder) => join(root, folder, debianTriplet())).filter((folder) => existsSync(folder))
   const loader = libraries.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name))).find((path) => /\/ld-linux[^/]*\.so\.\d+$/.test(path))
@@ -54,10 +55,10 @@ export async function inRootfs(suite: Suite, program: 'nginx' | 'njs' | 'memcach
   return [loader, '--library-path', libraries.join(':'), join(root, program === 'nginx' ? 'usr/sbin' : 'usr/bin', program)]
 }
 
-async function extract(suite: Suite, folder: string): Promise<void> {
+async function extract(suite: Suite, include: readonly string[], folder: string): Promise<void> {
   const source = `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${await debianMirror()} ${suite} main`
   // Check-Valid-Until: a mirror may be a still picture, older than sid's week; signatures are checked all the same.
-  const build = execa('mmdebstrap', ['--variant=extract', '--aptopt=Acquire::Check-Valid-Until "false"', `--include=${packages.join(',')}`, suite, '-', source],
+  const build = execa('mmdebstrap', ['--variant=extract', '--aptopt=Acquire::Check-Valid-Until "false"', `--include=${include.join(',')}`, suite, '-', source],
     { encoding: 'buffer', buffer: { stdout: false, stderr: true } })
   const unpack = execa('tar', ['-x', '-C', folder, '--no-same-owner', ...unneeded.map((pattern) => `--exclude=${pattern}`)], { stdin: 'pipe' })
   build.stdout.pipe(unpack.stdin)
