@@ -3,6 +3,7 @@
 // Each refusal below answers a difference that was measured between the engines; docs/policy.md has the grammar.
 
 import { type AST, RegExpParser } from '@eslint-community/regexpp'
+import { isNullable } from './regex_nodes.js'
 import { boundSteps, type Competition } from './regex_steps.js'
 import type { Pattern } from './types.js'
 
@@ -40,6 +41,9 @@ export const MAX_STEPS = 1_000_000
 /** A larger count says the same as `+`, and PCRE copies what is counted. */
 const MAX_COUNT = 1000
 
+/** PCRE has a limit too, and nobody reads more. */
+const MAX_DEPTH = 20
+
 export const MAX_BYTES = 50_000
 
 /** A pattern outside the grammar. The message names the construct, shows the place and says what to write instead. */
@@ -55,7 +59,7 @@ export function parsePattern(written: Pattern, use: RegexUse): PortableRegex {
   const caseSensitive = typeof written === 'string' ? false : (written.caseSensitive ?? false)
   checkCharacters(pattern)
   const ast = parse(pattern)
-  checkAlternatives(pattern, ast)
+  checkAlternatives(pattern, ast, 0)
   const bound = boundSteps(ast, caseSensitive, use)
   if (bound.nullable && !use.mayBeEmpty) {
     throw new RegexProblem(pattern, 0, pattern.length, 'a pattern that can match nothing', 'it would match every text; leave it out, or let it require a character')
@@ -101,13 +105,14 @@ function parse(pattern: string): AST.Pattern {
 
 type Branch = AST.Pattern | AST.Group | AST.CapturingGroup
 
-function checkAlternatives(pattern: string, branch: Branch): void {
+function checkAlternatives(pattern: string, branch: Branch, depth: number): void {
+  if (depth > MAX_DEPTH) throw new RegexProblem(pattern, branch.start, branch.start + 1, 'a deeply nested group', `nest at most ${MAX_DEPTH} groups`)
   for (const alternative of branch.alternatives) {
-    alternative.elements.forEach((element, index) => checkElement(pattern, element, alternative, index))
+    alternative.elements.forEach((element, index) => checkElement(pattern, element, alternative, index, depth))
   }
 }
 
-function checkElement(pattern: string, node: AST.Element, alternative: AST.Alternative, index: number): void {
+function checkElement(pattern: string, node: AST.Element, alternative: AST.Alternative, index: number, depth: number): void {
   const refuse = (what: string, advice: string, at: { start: number; end: number } = node): never => {
     throw new RegexProblem(pattern, at.start, at.end, what, advice)
   }
@@ -121,14 +126,14 @@ function checkElement(pattern: string, node: AST.Element, alternative: AST.Alter
       return refuse(`the back-reference ${node.raw}`, 'the engines differ; write out what it stands for')
     case 'Group':
       if (node.modifiers !== null) refuse('inline flags', 'use {"pattern": "...", "caseSensitive": true}')
-      return checkAlternatives(pattern, node)
+      return checkAlternatives(pattern, node, depth + 1)
     case 'CapturingGroup':
       if (node.name !== null) refuse('a named group', 'write (?:...)')
-      return checkAlternatives(pattern, node)
+      return checkAlternatives(pattern, node, depth + 1)
     case 'Quantifier':
       if (node.min > MAX_COUNT || (node.max !== Infinity && node.max > MAX_COUNT)) refuse('a large count', `write at most ${MAX_COUNT}, or + or *`)
       if (node.max === 0) refuse('a count of zero', 'remove what is never there')
-      checkElement(pattern, node.element, alternative, index)
+      checkElement(pattern, node.element, alternative, index, depth)
       if (isNullable(node.element)) refuse('a repetition of something that can be empty', 'the engines stop it differently; remove one of the two quantifiers')
       return
     case 'CharacterClass':
@@ -185,13 +190,6 @@ function checkClass(pattern: string, node: AST.CharacterClass): void {
     if (character.raw === '\\b') refuse(character, 'the escape \\b in a class', 'it is a backspace there, which no canonical target has')
     if (!'{}]'.includes(character.raw)) checkCharacter(pattern, character)
   }
-}
-
-function isNullable(node: AST.QuantifiableElement | AST.Element): boolean {
-  if (node.type === 'Quantifier') return node.min === 0 || isNullable(node.element)
-  if (node.type === 'Assertion') return true
-  if (node.type === 'Group' || node.type === 'CapturingGroup') return node.alternatives.some((alternative) => alternative.elements.every(isNullable))
-  return false
 }
 
 // -------------------------------------------------------------------------------------------------------- compiling

@@ -6,6 +6,7 @@
 // is a choice, and choices multiply. The unit is one test of one character.
 
 import type { AST } from '@eslint-community/regexpp'
+import { charactersOf, isNullable, isSingle, sampleOf, shortestOf } from './regex_nodes.js'
 
 export interface StepBound {
   steps: number
@@ -96,15 +97,21 @@ export function boundSteps(pattern: AST.Pattern, caseSensitive: boolean, use: { 
   // ---------------------------------------------------------------------------------------------------------- the work
 
   function workOfSequence(nodes: AST.Element[], follow: Follow): Work {
+    return worksOfSuffixes(nodes, follow)[0] as Work
+  }
+
+  /** The work of the whole sequence, of all but its first node, and so on to nothing. */
+  function worksOfSuffixes(nodes: AST.Element[], follow: Follow): Work[] {
     // From the right, because what a node costs depends on what follows it.
-    const suffixes: Work[] = [NOTHING]
+    const works: Work[] = [NOTHING]
+    let next = follow
     for (let i = nodes.length - 1; i >= 0; i--) {
-      const after = nodes.slice(i + 1)
       const node = nodes[i] as AST.Element
-      const work = workOfElement(node, { places: firstOf(after, follow.places), heads: headsOf(after, follow.heads) })
-      suffixes.unshift(inSequence(work, suffixes, after))
+      works.unshift(inSequence(workOfElement(node, next), works, nodes.slice(i + 1)))
+      const first = firstOfElement(node)
+      next = { places: isNullable(node) ? first.concat(next.places) : first, heads: headsOfElement(node, next.heads) }
     }
-    return suffixes[0] as Work
+    return works
   }
 
   function inSequence(work: Work, suffixes: Work[], after: AST.Element[]): Work {
@@ -200,8 +207,7 @@ export function boundSteps(pattern: AST.Pattern, caseSensitive: boolean, use: { 
 
   const steps = pattern.alternatives.reduce((sum, alternative) => {
     const elements = untilSure(alternative.elements)
-    const suffixes = elements.map((_, index) => workOfSequence(elements.slice(index), end))
-    suffixes.push(NOTHING)
+    const suffixes = worksOfSuffixes(elements, end)
     const first = elements[0]
     const fromStart = use.anchored || (first?.type === 'Assertion' && first.kind === 'start')
     return sum + (fromStart ? total(suffixes[0] as Work) : sweep(elements, suffixes))
@@ -219,21 +225,6 @@ function untilSure(elements: AST.Element[]): AST.Element[] {
   const last = elements[elements.length - 1]
   if (last?.type !== 'Quantifier' || last.min > 1 || !isSingle(last.element)) return elements
   return last.min === 0 ? untilSure(elements.slice(0, -1)) : [...elements.slice(0, -1), last.element]
-}
-
-function isSingle(node: AST.Element): boolean {
-  return node.type === 'Character' || node.type === 'CharacterSet' || node.type === 'CharacterClass'
-}
-
-function isNullable(node: AST.Element): boolean {
-  return shortestOf(node) === 0
-}
-
-function shortestOf(node: AST.Element): number {
-  if (node.type === 'Quantifier') return node.min * shortestOf(node.element)
-  if (node.type === 'Assertion') return 0
-  if (node.type !== 'Group' && node.type !== 'CapturingGroup') return 1
-  return Math.min(...node.alternatives.map(({ elements }) => elements.reduce((sum, element) => sum + shortestOf(element), 0)))
 }
 
 /** Indices of alternatives that are connected by common first characters. */
@@ -259,51 +250,4 @@ function geometricSum(base: number, from: number, to: number): number {
   let sum = 0
   for (let exponent = from; exponent <= to && sum < Infinity; exponent++) sum += base ** exponent
   return sum
-}
-
-// --------------------------------------------------------------------------------------------------------- characters
-// Sets of the 95 printable ASCII characters as bits of a bigint: nothing else is ever tested.
-
-const PRINTABLE = rangeOf(0x20, 0x7e)
-const DIGITS = rangeOf(0x30, 0x39)
-const WORD = DIGITS | rangeOf(0x41, 0x5a) | rangeOf(0x61, 0x7a) | bit(0x5f)
-const UPPER = rangeOf(0x41, 0x5a)
-
-function bit(code: number): bigint {
-  return 1n << BigInt(code)
-}
-
-function rangeOf(from: number, to: number): bigint {
-  return bit(to + 1) - bit(from)
-}
-
-function charactersOf(node: AST.Element | AST.CharacterClass['elements'][number], caseSensitive: boolean): bigint {
-  switch (node.type) {
-    case 'Character':
-      return withOtherCase(bit(node.value), caseSensitive) & PRINTABLE
-    case 'CharacterClassRange':
-      return withOtherCase(rangeOf(node.min.value, node.max.value), caseSensitive) & PRINTABLE
-    case 'CharacterSet': {
-      if (node.kind === 'any') return PRINTABLE
-      const set = node.kind === 'digit' ? DIGITS : node.kind === 'word' ? WORD : bit(0x20)
-      return 'negate' in node && node.negate ? PRINTABLE & ~set : set
-    }
-    case 'CharacterClass': {
-      const set = (node.elements as AST.CharacterClass['elements'][number][]).reduce((sum, element) => sum | charactersOf(element, caseSensitive), 0n)
-      return node.negate ? PRINTABLE & ~set : set
-    }
-    default:
-      return PRINTABLE
-  }
-}
-
-function withOtherCase(set: bigint, caseSensitive: boolean): bigint {
-  return caseSensitive ? set : set | ((set & UPPER) << 32n) | ((set >> 32n) & UPPER)
-}
-
-function sampleOf(set: bigint): string {
-  // A letter tells a reader more than a space does.
-  const readable = set & WORD ? set & WORD : set
-  for (let code = 0x7e; code >= 0x20; code--) if (readable & bit(code)) return String.fromCharCode(code)
-  return ''
 }

@@ -120,6 +120,7 @@ describe('refused patterns: construct, offset, carets, advice', () => {
     { pattern: '(?:a*)*', message: 'a repetition of something that can be empty at offset 0' },
     { pattern: '(?:a|$)+', message: 'a repetition of something that can be empty at offset 0' },
     { pattern: 'a{1001}', message: 'a large count at offset 0: write at most 1000, or + or *' },
+    { pattern: '('.repeat(21) + 'a' + ')'.repeat(21), message: 'a deeply nested group at offset 20: nest at most 20 groups' },
     { pattern: '/a{0}', message: 'a count of zero at offset 1' },
     // These mean the same everywhere, and the same as no pattern at all.
     { pattern: '.*', message: 'a pattern that can match nothing at offset 0' },
@@ -189,6 +190,21 @@ describe('the bound holds', () => {
     expect(accepted).toBeGreaterThan(1000)
     // The bound is not so generous that it would prove nothing.
     expect(closest).toBeGreaterThan(0.4)
+  })
+
+  // Each needs one rule of the bound: without it, the count is higher.
+  const crafted: { id: string; pattern: string; anchored: boolean; text: string }[] = [
+    { id: 'a beginning that overlaps itself is looked for at every position', pattern: 'aaaaaaab', anchored: false, text: 'a'.repeat(24) },
+    { id: 'alternatives that begin alike multiply', pattern: '(?:a|aa|aaa|aaaa)(?:a|aa|aaa|aaaa)(?:a|aa|aaa|aaaa)b', anchored: true, text: 'a'.repeat(24) },
+    { id: 'letters of both cases compete', pattern: 'a*A*a*A*b', anchored: true, text: 'aA'.repeat(12) },
+    { id: 'a repetition competes with what follows its group', pattern: '(?:x|a*)a*a*b', anchored: true, text: 'a'.repeat(24) },
+    { id: 'rounds multiply', pattern: '(?:a|aa){6}b', anchored: true, text: 'a'.repeat(24) },
+    { id: 'a search is tried at every position', pattern: 'a*b', anchored: false, text: 'a'.repeat(24) }
+  ]
+  it.each(crafted)('$id', ({ pattern, anchored, text }) => {
+    const { source, steps } = parsePattern(pattern, { maxLength: text.length, anchored, mayBeEmpty: true })
+    const limit = steps + 2 * text.length
+    expect(countSteps(source, text, { anchored, ignoreCase: true, limit })).toBeGreaterThan(limit / 40)
   })
 
   it.each(['/[^/]+/edit/[^/]+', '.*\\.php$', '(?:/[a-z]+)*/x', '.*\\.(?:jpg|jpeg|gif|png|css|js)$'])('%s stays below its bound on long targets', (pattern) => {
