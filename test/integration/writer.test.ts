@@ -206,6 +206,21 @@ describe('purge', () => {
     await cache.close()
   })
 
+  test('tries a server that did not answer a moment ago', async () => {
+    const port = await getPort()
+    const app = await startApp(hello, { memcached: `127.0.0.1:${port}` })
+    const outcome = app.outcome()
+    await exchange(app.port, app.request('/p'))
+    expect(await outcome).toMatchObject({ kind: 'error', operation: 'set' })
+    const back = await startMemcached([], port)
+    try {
+      expect(await app.cache.purge(`http://127.0.0.1:${app.port}/p`)).toMatchObject({ deleted: 0 })
+    } finally {
+      await app.stop()
+      await back.stop()
+    }
+  })
+
   test('a render that began before it is not stored, a later one is', async () => {
     const answers: ServerResponse[] = []
     let arrived = () => {}
