@@ -2,10 +2,14 @@
 // `--no-types` leaves out the declarations, which take longer than all the rest.
 import { build } from 'esbuild'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 process.chdir(fileURLToPath(new URL('.', import.meta.url)))
+
+// Everything is built here first and takes the place of dist/ when it is complete.
+const out = `dist.${process.pid}`
+process.on('exit', () => rmSync(out, { recursive: true, force: true }))
 
 // A ceiling, not a target: it is there to catch an accidental blow-up.
 const MAX_NJS_BYTES = 20 * 1024
@@ -77,7 +81,7 @@ async function bundleForNjs(entry) {
 
 async function buildVectorRunner() {
   const { code, exported } = await bundleForNjs('test/njs/vector_runner.ts')
-  writeFileSync('dist/njs/vector_runner.js', `${code}export default ${exported};\n`)
+  writeFileSync(`${out}/njs/vector_runner.js`, `${code}export default ${exported};\n`)
 }
 
 /**
@@ -98,14 +102,14 @@ async function buildNginxModule(parts) {
   const names = Object.values(parts).flat().join(', ')
   const code = `// samekey's njs module, built from njs/. Do not edit.\n${[...imports].join('')}${loaders}${handlers}export default { ${names} };\n`
   if (code.length > MAX_NJS_BYTES) throw new Error(`dist/njs/samekey.js has ${code.length} bytes, at most ${MAX_NJS_BYTES} are allowed`)
-  writeFileSync('dist/njs/samekey.js', code)
+  writeFileSync(`${out}/njs/samekey.js`, code)
   return code.length
 }
 
 async function buildNode() {
   await build({
     entryPoints: { index: 'node-writer/index.ts', cli: 'cli/main.ts' },
-    outdir: 'dist',
+    outdir: out,
     bundle: true,
     splitting: true,
     chunkNames: 'shared-[hash]',
@@ -116,16 +120,20 @@ async function buildNode() {
     sourcemap: true,
     logLevel: 'warning'
   })
-  chmodSync('dist/cli.js', 0o755)
-  cpSync('node-writer/policy/schema.json', 'dist/policy.schema.json')
+  chmodSync(`${out}/cli.js`, 0o755)
+  cpSync('node-writer/policy/schema.json', `${out}/policy.schema.json`)
 }
 
-rmSync('dist', { recursive: true, force: true })
-mkdirSync('dist/njs', { recursive: true })
+mkdirSync(`${out}/njs`, { recursive: true })
 const bytes = await buildNginxModule({ 'njs/verdict.ts': ['verdict'], 'njs/replay.ts': ['replay', 'head', 'type'] })
 await buildVectorRunner()
 await buildNode()
 if (!process.argv.includes('--no-types')) {
-  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'node-writer'], { stdio: 'inherit' })
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'node-writer', '--outDir', `${out}/types`], { stdio: 'inherit' })
 }
+// Two renames, so that whoever runs from dist/ meanwhile finds the old files or the new ones.
+const previous = `${out}.previous`
+if (existsSync('dist')) renameSync('dist', previous)
+renameSync(out, 'dist')
+rmSync(previous, { recursive: true, force: true })
 console.log(`built dist/: njs module ${bytes} bytes of ${MAX_NJS_BYTES}, version ${JSON.parse(readFileSync('package.json', 'utf8')).version}`)
