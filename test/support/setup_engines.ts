@@ -2,5 +2,5 @@
 import { rootfs, suites } from './rootfs.js'
 
 export default async function setup(): Promise<void> {
-  await Promise.all(suites.map(rootfs))
+  await Promise.all(suites.map((suite) => rootfs(suite)))
 }
