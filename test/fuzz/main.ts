@@ -65,4 +65,9 @@ async function main(): Promise<void> {
   process.exitCode = found === 0 ? 0 : 1
 }
 
-await main()
+try {
+  await main()
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 2
+}
