@@ -17,11 +17,18 @@ export interface Item {
   gzip: boolean
 }
 
+/** In seconds since 1970. */
+export interface EntryTimes {
+  /** When the head was sent. */
+  receivedAt: number
+  /** Seconds: how old the response was then (RFC 9111 §5.1). */
+  initialAge: number
+  freshUntil: number
+}
+
 export interface EntryOptions {
   key: string
-  ttlSeconds: number
-  /** How old the response already was (RFC 9111 §5.1). */
-  ageSeconds: number
+  times: EntryTimes
   /** Compress what is worth it. */
   compress: boolean
   /** A longer body, as it would be stored, is given up at once: hashing and copying it would hold the app up. */
@@ -42,15 +49,14 @@ export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Poli
   if (stored.body.length > options.maxItemBytes) return null
   if (policy.mode === 'raw') return [{ key: options.key, value: stored.body, gzip: stored.gzip }]
 
-  const now = Math.floor(Date.now() / 1000)
   const text = (bodyKey: string) => formatHead({
     status: head.status,
     bodyBytes: stored.body.length,
-    storedAt: now,
-    initialAge: options.ageSeconds,
-    freshUntil: now + options.ttlSeconds,
-    refreshUntil: now + options.ttlSeconds,
-    errorUntil: now + options.ttlSeconds,
+    storedAt: options.times.receivedAt,
+    initialAge: options.times.initialAge,
+    freshUntil: options.times.freshUntil,
+    refreshUntil: options.times.freshUntil,
+    errorUntil: options.times.freshUntil,
     bodyKey,
     clock: '',
     tags: [],

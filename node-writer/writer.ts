@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { capture, type ResponseHead } from './capture.js'
 import { judgeRequest } from './eligible.js'
-import { encodeEntry } from './encode_entry.js'
+import { encodeEntry, type EntryTimes } from './encode_entry.js'
 import { Events, type Operation, type SkipReason } from './events.js'
 import type { LoadedPolicy } from './policy/types.js'
 import { purge, PurgeError, type PurgeResult } from './purge.js'
@@ -70,8 +70,7 @@ export class Writer {
   #follow(res: ServerResponse, key: string, target: string, url: string): void {
     const render = this.#renders.begin(key)
     let head: ResponseHead
-    let ttlSeconds = 0
-    let ageSeconds = 0
+    let times: EntryTimes
     const leave = (reason: SkipReason, detail = '') => {
       this.#renders.end(render)
       this.#skip(url, reason, detail)
@@ -81,8 +80,9 @@ export class Writer {
         head = sent
         const verdict = isStorable(head, target, this.policy)
         if (verdict.store) {
-          ttlSeconds = verdict.ttlSeconds
-          ageSeconds = verdict.ageSeconds
+          // Counted from the head: a long answer must not be fresh for longer.
+          const now = Math.floor(Date.now() / 1000)
+          times = { receivedAt: now, initialAge: verdict.ageSeconds, freshUntil: now + verdict.ttlSeconds }
           return true
         }
         leave(verdict.reason, verdict.detail)
@@ -95,7 +95,7 @@ export class Writer {
         else if (this.#bytesWaiting + body.length > MAX_BYTES_WAITING) {
           this.#renders.end(render)
           this.events.tell('dropped', { operation: 'encode', key, error: new Error(`more than ${MAX_BYTES_WAITING} bytes are waiting to be stored`) })
-        } else this.#after(this.#save({ head, body, ttlSeconds, ageSeconds, render, url }))
+        } else this.#after(this.#save({ head, body, times, render, url }))
       },
       onGiveUp: (reason) => {
         leave(reason)
@@ -104,14 +104,16 @@ export class Writer {
     })
   }
 
-  async #save({ head, body, ttlSeconds, ageSeconds, render, url }: Page): Promise<void> {
+  async #save({ head, body, times, render, url }: Page): Promise<void> {
     const { key } = render
     this.#bytesWaiting += body.length
     try {
       const items = await encodeEntry(head, body, this.policy, {
-        key, ttlSeconds, ageSeconds, compress: this.options.compress !== false, maxItemBytes: this.#store.maxItemBytes
+        key, times, compress: this.options.compress !== false, maxItemBytes: this.#store.maxItemBytes
       })
       if (items === null) return this.#refuseTooLarge(url, key)
+      const ttlSeconds = times.freshUntil - Math.floor(Date.now() / 1000)
+      if (ttlSeconds < 1) return this.#skip(url, 'expired', '')
       for (const item of items) {
         // Asked before every item: a purge may have come meanwhile, and its delete has then been sent already.
         if (render.purged) return this.#skip(url, 'purged', '')
@@ -179,8 +181,7 @@ export class Writer {
 interface Page {
   head: ResponseHead
   body: Buffer
-  ttlSeconds: number
-  ageSeconds: number
+  times: EntryTimes
   render: Render
   url: string
 }
