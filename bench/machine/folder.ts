@@ -1,28 +1,22 @@
 // One temporary folder and the servers in it, all gone at the end of a run, however it ends.
 import { readFileSync } from 'node:fs'
-import { appendFile, chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { appendFile, chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import getPort from 'get-port'
 import { ensure } from '../../scripts/system.js'
 import { startGuarded, type Guarded } from '../../test/support/guarded.js'
-import { Store } from '../../node-writer/store.js'
 import { inRootfs, type Suite } from '../../test/support/rootfs.js'
 import { listens, until } from '../../test/support/until.js'
-import { childrenOf } from './cpu.js'
-
-/** memcached's -I. */
-export const MAX_ITEM_BYTES = 2 * 1024 * 1024
-
-export interface Server {
-  port: number
-  /** The processes that do the work. */
-  pids: number[]
-}
+import { Store } from '../../node-writer/store.js'
+import { MAX_ITEM_BYTES } from './limits.js'
+import { childrenOf, listenersOf } from './processes.js'
 
 export interface Memcached {
+  port: number
   /** 'host:port' */
   address: string
+  pids: number[]
   /** The writer's way into it. */
   store: Store
 }
@@ -30,6 +24,7 @@ export interface Memcached {
 export class Folder {
   readonly #servers: Guarded[] = []
   readonly #stores: Store[] = []
+  readonly #inMemory: string[] = []
   private constructor(readonly path: string) {}
 
   /** Runs `work` in a new folder, and takes down what it started there. */
@@ -42,12 +37,12 @@ export class Folder {
     } finally {
       for (const store of folder.#stores) store.close()
       await Promise.all(folder.#servers.map((server) => server.stop()))
-      await rm(folder.path, { recursive: true, force: true })
+      for (const path of [folder.path, ...folder.#inMemory]) await rm(path, { recursive: true, force: true })
     }
   }
 
   /** Waits until the server listens; its log becomes part of the error where it does not. */
-  async start(name: string, command: readonly string[], port: number, options: { cwd?: string; signal?: 'TERM' | 'KILL' } = {}): Promise<Guarded> {
+  async start(name: string, command: readonly string[], port: number, options: { signal?: 'TERM' | 'KILL' } = {}): Promise<void> {
     const log = join(this.path, `${name}.log`)
     await appendFile(log, '')
     const server = startGuarded(command, { cwd: this.path, log, ...options })
@@ -57,18 +52,35 @@ export class Folder {
     } catch (error) {
       throw new Error(`${(error as Error).message}\n${await readFile(log, 'utf8')}`, { cause: error })
     }
-    return server
   }
 
-  /** Nginx of a suite with the folder `prefix`, whose nginx.conf names `nginx.pid` there; its workers are the pids. */
-  async startNginx(name: string, suite: Suite, prefix: string, port: number): Promise<Server> {
-    await this.start(name, [...await inRootfs(suite, 'nginx'), '-p', `${prefix}/`, '-c', join(prefix, 'nginx.conf'), '-e', 'error.log'], port)
-    const pids = await until(`${name} has workers`, async () => {
+  /** A folder below this one. */
+  async make(name: string): Promise<string> {
+    const path = join(this.path, name)
+    await mkdir(path)
+    return path
+  }
+
+  /** A folder whose files are in memory. */
+  async makeInMemory(): Promise<string> {
+    const path = await mkdtemp('/dev/shm/samekey-bench-')
+    await chmod(path, 0o777)
+    this.#inMemory.push(path)
+    return path
+  }
+
+  /**
+   * Nginx of a suite in a folder of its own, where `conf` names nginx.pid and error.log. The pids of its workers.
+   * `packages`: what the suite's rootfs has besides the usual.
+   */
+  async startNginx({ suite, prefix, port, packages = [] }: NginxPlace): Promise<number[]> {
+    const name = prefix.slice(this.path.length + 1)
+    await this.start(name, [...await inRootfs(suite, 'nginx', packages), '-p', `${prefix}/`, '-c', join(prefix, 'nginx.conf'), '-e', 'error.log'], port)
+    return until(`${name} has workers`, async () => {
       const master = Number(await readFile(join(prefix, 'nginx.pid'), 'utf8').catch(() => -1))
       const workers = childrenOf(master).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('nginx: worker process'))
       return workers.length > 0 ? workers : undefined
     })
-    return { port, pids }
   }
 
   /** memcached in which everything that a run stores has room. */
@@ -76,12 +88,19 @@ export class Folder {
     const port = await getPort()
     const { memcached } = await ensure(['memcached'])
     const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
-    const name = `memcached-${port}`
+    const options = ['-m', '8192', '-I', String(MAX_ITEM_BYTES), '-c', '16384']
     // Nothing to save, and a polite end takes it a second.
-    await this.start(name, [memcached, '-l', '127.0.0.1', '-p', String(port), '-U', '0', '-m', '1024', '-I', String(MAX_ITEM_BYTES), ...user], port, { signal: 'KILL' })
+    await this.start(`memcached-${port}`, [memcached, '-l', '127.0.0.1', '-p', String(port), '-U', '0', ...options, ...user], port, { signal: 'KILL' })
     const address = `127.0.0.1:${port}`
     const store = new Store({ memcached: address, maxItemBytes: MAX_ITEM_BYTES })
     this.#stores.push(store)
-    return { address, store }
+    return { port, address, pids: listenersOf(port), store }
   }
+}
+
+export interface NginxPlace {
+  suite: Suite
+  prefix: string
+  port: number
+  packages?: readonly string[]
 }

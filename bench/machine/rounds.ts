@@ -1,9 +1,7 @@
-// Rounds: each measures every case once, so that whatever else the machine does falls on all of them alike. Each begins
-// with another case, because the first one after a pause is at a disadvantage.
+// Rounds: each measures every case once, so that whatever else the machine does falls on all of them alike.
+import { HOST, type Page } from '../pages.js'
 import type { Subject } from '../subjects/subject.js'
-import type { Page } from '../pages.js'
-import { HOST } from '../pages.js'
-import { cpuNanoseconds } from './cpu.js'
+import { cpuNanoseconds, residentBytes } from './processes.js'
 import { median, quantile } from './statistics.js'
 import { runWrk, type Answered } from './wrk.js'
 
@@ -11,20 +9,22 @@ export interface Case {
   id: string
   subject: Subject
   page: Page
-  /** The id of the case that this one is compared with. */
-  against?: string
 }
 
 export interface Sample extends Answered {
-  /** Of the subject's workers. */
-  cpuMicrosecondsPerRequest: number
+  /** Microseconds a request, of the processes that answer. */
+  workerCpu: number
+  /** Microseconds a request, of these and of all that they may ask: memcached, the app. */
+  systemCpu: number
+  /** Of the system, afterwards. */
+  residentBytes: number
 }
 
 export interface RoundOptions {
   rounds: number
   secondsEach: number
   connections: number
-  log?: (line: string) => void
+  log: (line: string) => void
 }
 
 /** The samples of each case by its id, in the order of the rounds. */
@@ -33,8 +33,9 @@ export type Samples = Record<string, Sample[]>
 export async function measureRounds(cases: readonly Case[], { rounds, secondsEach, connections, log }: RoundOptions): Promise<Samples> {
   const samples: Samples = Object.fromEntries(cases.map(({ id }) => [id, []]))
   for (let round = 0; round < rounds; round++) {
-    log?.(`round ${round + 1} of ${rounds}`)
+    log(`round ${round + 1} of ${rounds}: ${cases.length} cases of ${secondsEach} s`)
     for (let i = 0; i < cases.length; i++) {
+      // Each round begins elsewhere, so that no case is always the one after a heavy one.
       const each = cases[(i + round * 7) % cases.length] as Case
       ;(samples[each.id] as Sample[]).push(await measure(each, secondsEach, connections))
     }
@@ -43,10 +44,13 @@ export async function measureRounds(cases: readonly Case[], { rounds, secondsEac
 }
 
 async function measure({ subject, page }: Case, seconds: number, connections: number): Promise<Sample> {
-  const before = cpuNanoseconds(subject.pids)
+  const [workers, system] = [cpuNanoseconds(subject.workers), cpuNanoseconds(subject.system)]
   const answered = await runWrk({ url: `http://127.0.0.1:${subject.port}${page.target}`, seconds, connections, headers: { Host: HOST } })
-  const cpu = cpuNanoseconds(subject.pids) - before
-  return { ...answered, cpuMicrosecondsPerRequest: cpu / 1000 / answered.requests }
+  const each = (nanoseconds: number) => nanoseconds / 1000 / answered.requests
+  return {
+    ...answered, workerCpu: each(cpuNanoseconds(subject.workers) - workers), systemCpu: each(cpuNanoseconds(subject.system) - system),
+    residentBytes: residentBytes(subject.system)
+  }
 }
 
 export interface Ratio {
@@ -57,13 +61,9 @@ export interface Ratio {
   high: number
 }
 
-export function compare(samples: Samples, id: string, against: string): Ratio {
-  const own = cpuOf(samples, id)
-  const other = cpuOf(samples, against)
+export function compare(samples: Samples, id: string, against: string, of: 'workerCpu' | 'systemCpu' = 'workerCpu'): Ratio | null {
+  const [own, other] = [samples[id] ?? [], samples[against] ?? []].map((each) => each.map((sample) => sample[of])) as [number[], number[]]
+  if (own.length === 0 || other.length === 0) return null
   const ratios = own.map((value, round) => value / (other[round] as number))
   return { ratio: median(own) / median(other), low: quantile(ratios, 0.25), high: quantile(ratios, 0.75) }
-}
-
-export function cpuOf(samples: Samples, id: string): number[] {
-  return (samples[id] ?? []).map(({ cpuMicrosecondsPerRequest }) => cpuMicrosecondsPerRequest)
 }
