@@ -14,7 +14,7 @@ export interface PolicyDocument {
   hosts?: string[]
   maxTargetBytes?: number
   ignore?: Pattern[]
-  allowAmbiguous?: PathAmbiguity[]
+  allowAmbiguous?: Exclude<PathAmbiguity, 'fragment' | 'no-slash'>[]
   requestNoCache?: boolean
   query?: { ignore?: string[]; ignoreDefaults?: boolean; only?: string[]; sort?: boolean }
   cookies?: { session?: string[]; sessionDefaults?: boolean; except?: string[] }

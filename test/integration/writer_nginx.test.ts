@@ -16,6 +16,7 @@ const random = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * i * 26
 interface Answer { id: string; status: number; headers: Record<string, string | string[]>; body: string | Buffer }
 
 const answers: Answer[] = [
+  { id: 'no-type', status: 200, headers: {}, body: 'x' },
   { id: 'tiny', status: 200, headers: { 'Content-Type': 'text/html' }, body: 'hi' },
   { id: 'html', status: 200, headers: { 'Content-Type': 'text/html; charset=utf-8', ETag: 'W/"1"', 'Last-Modified': 'Mon, 01 Jan 2024 00:00:00 GMT', 'X-Custom': 'kept' }, body: page },
   { id: 'binary', status: 200, headers: { 'Content-Type': 'image/png' }, body: Buffer.from(Array.from({ length: 256 }, (_, i) => i)) },

@@ -10,7 +10,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   const run = await startTestRun({ containers })
   try {
     Object.assign(process.env, run.environment)
-    await Promise.all(suites.map(containers ? nginxImage : rootfs))
+    await Promise.all(suites.map((suite) => (containers ? nginxImage(suite) : rootfs(suite))))
   } catch (error) {
     await run.stop()
     throw error
