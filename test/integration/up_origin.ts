@@ -6,6 +6,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { connect } from 'node:net'
 
+/** Random, so that it is large when it is compressed too; the same each time, because two visitors may have it rendered at once. */
+const LARGE_PAGE = `<p>${randomBytes(200_000).toString('hex')}`
+
 export interface Seen {
   method: string
   target: string
@@ -66,8 +69,7 @@ export async function startOrigin(port = 0): Promise<Origin> {
       res.end('ok')
     } else if (record.target === '/large') {
       res.writeHead(200, { 'Content-Type': 'text/html', 'Cache-Control': 'max-age=60' })
-      // Random, so that it is large when it is compressed too.
-      res.end(`<p>${randomBytes(200_000).toString('hex')}`)
+      res.end(LARGE_PAGE)
     } else {
       renders++
       res.setHeader('Content-Type', 'text/html')
