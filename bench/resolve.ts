@@ -1,11 +1,11 @@
-// npx tsx test/fuzz/speed.ts: resolve() in Node, for an ordinary page and for a query with ten arguments, in calls per
+// npx tsx bench/resolve.ts: resolve() in Node, for an ordinary page and for a query with ten arguments, in calls per
 // second of CPU time (of all threads of the process, so no less than one core's). Rounds are interleaved, so that a busy
 // moment of the machine hits all of them; the median counts.
 
-import { resolve } from '../../njs/core/resolve.js'
-import { sha256Hex } from '../../node-writer/key.js'
-import { loadPolicy } from '../../node-writer/policy/load.js'
-import { toRequest, type VectorRequest } from '../vectors/to_request.js'
+import { resolve } from '../njs/core/resolve.js'
+import { sha256Hex } from '../node-writer/key.js'
+import { loadPolicy } from '../node-writer/policy/load.js'
+import { toRequest, type VectorRequest } from '../test/vectors/to_request.js'
 
 const policy = loadPolicy({ ignore: ['/admin', '/account(?:/|$)'] })
 
