@@ -2,7 +2,7 @@
 // policy says that it is one page; and the app is shown the canonical form, so that it cannot tell the rest apart.
 // docs/key-format.md §3 (host), §4 (path), §5 (query).
 
-import type { PathAmbiguity, Policy, QueryPolicy } from './policy.js'
+import type { PathAmbiguity, Policy } from './policy.js'
 
 /** A canonical target, or the ambiguity that forbids one. */
 export interface Target {
@@ -87,8 +87,15 @@ function isUnreserved(code: number): boolean {
 
 // --------------------------------------------------------------------------------------------------------- query
 
+/** A policy's, or what a page has declared of itself (no_vary_search.ts). */
+export interface QueryRules {
+  drop: { test(name: string): boolean } | null
+  keep: { test(name: string): boolean } | null
+  sort: boolean
+}
+
 /** The rule of No-Vary-Search: split at '&' only, drop what is declared, sort by name and keep the order of values. */
-function normaliseQuery(rawQuery: string, policy: QueryPolicy): string {
+export function normaliseQuery(rawQuery: string, policy: QueryRules): string {
   const pieces = rawQuery.split('&')
   const kept: string[] = []
   const names: string[] = []
@@ -119,7 +126,7 @@ function sortByName(kept: string[], names: string[]): string[] {
  * A name as form-decoding reads it, written in ASCII: printable characters decoded, '+' and every other byte as
  * '%' and two upper-case digits. Equal exactly when the decoded bytes are equal; policies hold names in this form.
  */
-function comparableName(argument: string): string {
+export function comparableName(argument: string): string {
   const end = argument.indexOf('=')
   const name = end < 0 ? argument : argument.slice(0, end)
   if (name.indexOf('%') < 0 && name.indexOf('+') < 0) return name

@@ -1,6 +1,7 @@
 // A raw cookie or header field has endless values; a declared dimension maps it to a few, and only those reach the
 // key and the app. docs/key-format.md §6.
 
+import { trim } from './blank.js'
 import type { Policy, Variant } from './policy.js'
 import type { CacheRequest } from './request.js'
 
@@ -81,17 +82,4 @@ function lookUp(range: string, variant: Variant): number {
 function weightOf(parameter: string): number {
   const match = /^[qQ] *= *(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)$/.exec(parameter)
   return match === null ? 0 : Number(match[1])
-}
-
-/** Without the spaces and tabs around it. A loop: a regex for the end is quadratic, and the built-in trims more. */
-function trim(text: string): string {
-  let start = 0
-  let end = text.length
-  while (start < end && isBlank(text.charCodeAt(start))) start++
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
-  return text.slice(start, end)
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09
 }
