@@ -1,6 +1,6 @@
 // One temporary folder and the servers in it, all gone at the end of a run, however it ends.
 import { readFileSync } from 'node:fs'
-import { appendFile, chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { appendFile, chmod, mkdir, mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import getPort from 'get-port'
@@ -24,8 +24,11 @@ export interface Memcached {
 export class Folder {
   readonly #servers: Guarded[] = []
   readonly #stores: Store[] = []
-  readonly #inMemory: string[] = []
-  private constructor(readonly path: string) {}
+  /** Each removes one folder when it ends, also when this process is killed. */
+  readonly #removers: Guarded[] = []
+  private constructor(readonly path: string) {
+    this.#removers.push(removerOf(path))
+  }
 
   /** Runs `work` in a new folder, and takes down what it started there. */
   static async use<Result>(work: (folder: Folder) => Promise<Result>): Promise<Result> {
@@ -37,7 +40,7 @@ export class Folder {
     } finally {
       for (const store of folder.#stores) store.close()
       await Promise.all(folder.#servers.map((server) => server.stop()))
-      for (const path of [folder.path, ...folder.#inMemory]) await rm(path, { recursive: true, force: true })
+      await Promise.all(folder.#removers.map((remover) => remover.stop()))
     }
   }
 
@@ -65,7 +68,7 @@ export class Folder {
   async makeInMemory(): Promise<string> {
     const path = await mkdtemp('/dev/shm/samekey-bench-')
     await chmod(path, 0o777)
-    this.#inMemory.push(path)
+    this.#removers.push(removerOf(path))
     return path
   }
 
@@ -96,6 +99,10 @@ export class Folder {
     this.#stores.push(store)
     return { port, address, pids: listenersOf(port), store }
   }
+}
+
+function removerOf(path: string): Guarded {
+  return startGuarded(['sleep', 'infinity'], { log: '/dev/null', remove: path })
 }
 
 export interface NginxPlace {

@@ -6,6 +6,11 @@ export function cpuNanoseconds(pids: readonly number[]): number {
   return sum(pids, (pid) => sum(readdirSync(`/proc/${pid}/task`), (thread) => timeOnCpu(`/proc/${pid}/task/${thread}/schedstat`)))
 }
 
+/** The same, of the thread that a process began with: in Node the one that runs JavaScript. */
+export function mainThreadNanoseconds(pids: readonly number[]): number {
+  return sum(pids, (pid) => timeOnCpu(`/proc/${pid}/task/${pid}/schedstat`))
+}
+
 /** The clock that utime and stime of /proc/PID/stat are made from, before they are cut to hundredths of a second. */
 function timeOnCpu(path: string): number {
   return Number(readFileSync(path, 'utf8').split(' ')[0])

@@ -1,14 +1,12 @@
 // Rounds: each measures every case once, so that whatever else the machine does falls on all of them alike.
-import { HOST, type Page } from '../pages.js'
 import type { Subject } from '../subjects/subject.js'
 import { cpuNanoseconds, residentBytes } from './processes.js'
 import { median, quantile } from './statistics.js'
-import { runWrk, type Answered } from './wrk.js'
+import { runWrk, type Answered, type Load } from './wrk.js'
 
-export interface Case {
+export interface Case extends Pick<Load, 'target' | 'requests'> {
   id: string
   subject: Subject
-  page: Page
 }
 
 export interface Sample extends Answered {
@@ -37,15 +35,17 @@ export async function measureRounds(cases: readonly Case[], { rounds, secondsEac
     for (let i = 0; i < cases.length; i++) {
       // Each round begins elsewhere, so that no case is always the one after a heavy one.
       const each = cases[(i + round * 7) % cases.length] as Case
-      ;(samples[each.id] as Sample[]).push(await measure(each, secondsEach, connections))
+      const sample = await measureLoad(each.subject, { ...each, seconds: secondsEach, connections })
+      ;(samples[each.id] as Sample[]).push(sample)
     }
   }
   return samples
 }
 
-async function measure({ subject, page }: Case, seconds: number, connections: number): Promise<Sample> {
+/** One load, and what it took. */
+export async function measureLoad(subject: Subject, load: Omit<Load, 'port'>): Promise<Sample> {
   const [workers, system] = [cpuNanoseconds(subject.workers), cpuNanoseconds(subject.system)]
-  const answered = await runWrk({ url: `http://127.0.0.1:${subject.port}${page.target}`, seconds, connections, headers: { Host: HOST } })
+  const answered = await runWrk({ ...load, port: subject.port })
   const each = (nanoseconds: number) => nanoseconds / 1000 / answered.requests
   return {
     ...answered, workerCpu: each(cpuNanoseconds(subject.workers) - workers), systemCpu: each(cpuNanoseconds(subject.system) - system),

@@ -1,37 +1,44 @@
-// The load: wrk over keep-alive connections, for a fixed time.
+// The load: wrk over keep-alive connections.
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { ensure } from '../../scripts/system.js'
+import { HOST } from '../pages.js'
 
 const script = fileURLToPath(new URL('wrk.lua', import.meta.url))
 
 export interface Load {
-  /** `http://127.0.0.1:port`, and the path that is asked for. */
-  url: string
-  /** Whole seconds; wrk knows no parts of one. */
-  seconds: number
+  port: number
   connections: number
-  /** A file with a path a line, asked for in turn instead of the URL's. */
-  paths?: string
-  headers: Record<string, string>
+  /** What is asked for over and over: a target, or a file of requests as wrk.lua reads it. */
+  target?: string
+  requests?: string
+  /** Whole seconds, wrk knows no parts of one; or 'once': until the file's last request has been sent. */
+  seconds: number | 'once'
 }
 
 export interface Answered {
   requests: number
   seconds: number
   bytes: number
-  /** Milliseconds, under full load: how long a request waits for the others as well. */
+  /** Milliseconds, under full load: a request waits for the others as well. */
   p50: number
   p99: number
   p999: number
 }
 
+const LONGEST_SECONDS = 600
+
 /** Throws when a single request failed: what is measured then is not what was meant. */
-export async function runWrk({ url, seconds, connections, paths, headers }: Load): Promise<Answered> {
+export async function runWrk({ port, connections, target = '/', requests, seconds }: Load): Promise<Answered> {
   const { wrk } = await ensure(['wrk'])
-  const fields = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
-  const { stdout } = await execa(wrk, ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, ...fields, '-s', script, url, ...(paths === undefined ? [] : ['--', paths])])
+  const once = seconds === 'once'
+  const running = execa(wrk, [
+    '-t', '1', '-c', String(connections), '-d', `${once ? LONGEST_SECONDS : seconds}s`, '--timeout', '30s', '-H', `Host: ${HOST}`, '-s', script,
+    `http://127.0.0.1:${port}${target}`, ...(requests === undefined ? [] : ['--', requests, ...(once ? ['once'] : [])])
+  ])
+  running.stdout.on('data', (chunk: Buffer) => { if (chunk.includes('the last request has been sent')) running.kill('SIGINT') })
+  const { stdout } = await running
   const { failed, ...answered } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Answered & { failed: number }
-  if (failed > 0 || answered.requests === 0) throw new Error(`${url}: ${failed} of ${answered.requests} requests failed\n${stdout}`)
+  if (failed > 0 || answered.requests === 0) throw new Error(`port ${port}: ${failed} of ${answered.requests} requests failed\n${stdout}`)
   return answered
 }

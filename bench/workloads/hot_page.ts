@@ -46,11 +46,13 @@ export async function hotPage(folder: Folder, options: HotPageOptions): Promise<
   for (const engine of options.engines) contenders.push(...await startEngine(folder, base, engine, options.extent))
   if (options.extent !== 'hits') contenders.push(...await startPeers(folder, base, options.extent))
 
-  const cases: Case[] = contenders.flatMap(([subject, pages]) => pages.map((each) => ({ id: caseId(subject.id, each), subject, page: each })))
-  for (const { subject, page } of cases) {
-    await subject.store(page)
-    await verifyHit(subject, page)
+  for (const [subject, pages] of contenders) {
+    for (const each of pages) {
+      await subject.store(each)
+      await verifyHit(subject, each)
+    }
   }
+  const cases: Case[] = contenders.flatMap(([subject, pages]) => pages.map((each) => ({ id: caseId(subject.id, each), subject, target: each.target })))
   return measureRounds(cases, options)
 }
 
