@@ -58,11 +58,14 @@ export async function inRootfs(suite: Suite, program: 'nginx' | 'njs' | 'memcach
 async function extract(suite: Suite, include: readonly string[], folder: string): Promise<void> {
   const source = `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${await debianMirror()} ${suite} main`
   // Check-Valid-Until: a mirror may be a still picture, older than sid's week; signatures are checked all the same.
-  const build = execa('mmdebstrap', ['--variant=extract', '--aptopt=Acquire::Check-Valid-Until "false"', `--include=${include.join(',')}`, suite, '-', source],
+  // chrootless: nothing is run inside, so neither root nor user namespaces are needed.
+  const build = execa('mmdebstrap', ['--mode=chrootless', '--variant=extract', '--aptopt=Acquire::Check-Valid-Until "false"', `--include=${include.join(',')}`, suite, '-', source],
     { encoding: 'buffer', buffer: { stdout: false, stderr: true } })
   const unpack = execa('tar', ['-x', '-C', folder, '--no-same-owner', ...unneeded.map((pattern) => `--exclude=${pattern}`)], { stdin: 'pipe' })
   build.stdout.pipe(unpack.stdin)
-  await Promise.all([build, unpack])
+  // The builder's own message first: without its output tar only says that it got none.
+  const [built, unpacked] = await Promise.allSettled([build, unpack])
+  for (const each of [built, unpacked]) if (each.status === 'rejected') throw each.reason
 }
 
 /** The mirror that this machine's own apt uses for Debian. */
