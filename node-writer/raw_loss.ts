@@ -2,6 +2,7 @@
 
 import { parse } from 'content-type'
 import type { ResponseHead } from './capture.js'
+import type { JoinedFields } from './http/fields.js'
 
 export type RawReason =
   | 'raw-status' // Nginx replays 200 only
@@ -20,7 +21,7 @@ const HARMLESS = new Set([
   'x-powered-by', 'x-runtime', 'x-response-time', 'x-request-id', 'server-timing', 'via'
 ])
 
-export function findRawLoss(head: ResponseHead, headers: Record<string, string>, contentType: string): { reason: RawReason; detail: string } | undefined {
+export function findRawLoss(head: ResponseHead, headers: JoinedFields, contentType: string): { reason: RawReason; detail: string } | undefined {
   if (head.status !== 200) return { reason: 'raw-status', detail: String(head.status) }
   const type = headers['content-type'] ?? ''
   if (!isSameType(type, contentType)) return { reason: 'raw-type', detail: type }

@@ -78,14 +78,17 @@ export class Writer {
     capture(res, this.options.maxBodyBytes ?? MAX_BODY_BYTES, {
       onHead: (sent) => {
         head = sent
-        const verdict = isStorable(head, target, this.policy)
-        if (verdict.store) {
-          // Counted from the head: a long answer must not be fresh for longer.
-          const now = Math.floor(Date.now() / 1000)
-          times = { receivedAt: now, initialAge: verdict.ageSeconds, freshUntil: now + verdict.ttlSeconds }
+        // Counted from the head: a long answer must not be fresh for longer.
+        const now = Math.floor(Date.now() / 1000)
+        const verdict = isStorable(head, target, this.policy, { requestedAt: now, receivedAt: now })
+        if (verdict.store && verdict.freshSeconds > 0 && verdict.varyNames.length === 0) {
+          head = { status: head.status, headers: verdict.fields }
+          times = { receivedAt: now, initialAge: verdict.initialAgeSeconds, freshUntil: now + verdict.freshSeconds }
           return true
         }
-        leave(verdict.reason, verdict.detail)
+        if (!verdict.store) leave(verdict.reason, verdict.detail)
+        else if (verdict.varyNames.length > 0) leave('vary', verdict.varyNames.join(', '))
+        else leave('expired')
         // The page is no longer what memcached may still have.
         if (head.status < 500 && !ABOUT_THE_REQUEST.has(head.status)) this.#forget(key)
         return false

@@ -70,6 +70,8 @@ export interface Policy {
   sessionCookie: RegExp | null
   /** Obey no-cache and no-store of requests. Off by default: it lets any client reach the app at will. */
   requestNoCache: boolean
+  /** Obey what requests say in Cache-Control (RFC 9111 §5.2.1). Off by default for the same reason. Full mode only. */
+  requestDirectives: boolean
   /** Ambiguities that this site's app and Nginx are known to read alike. */
   allowedAmbiguities: PathAmbiguity[]
   query: QueryPolicy

@@ -37,7 +37,8 @@ export function fingerprintOf(parts: FingerprintParts): string {
     ])
   ]
   // Not covered, because they only decide whether a page is looked up or stored, never under which key: hosts,
-  // maxTargetBytes, ignore, requestNoCache, cookies, headers, routes. The prefix stands in the key itself.
+  // maxTargetBytes, ignore, requestNoCache, requestDirectives, cookies, headers, routes, responses. The prefix stands in
+  // the key itself.
   return createHash('sha256').update(JSON.stringify(covered)).digest('hex').slice(0, 8)
 }
 

@@ -43,6 +43,12 @@ export function sessionCookieRegex(globs: string[], except: string[]): RegExp | 
   return new RegExp(`(?:^|;)${not}(?:${branches(globs)})`, 'i')
 }
 
+/** Tested against the name of one cookie that an app sets; case matters, as it does to clients (RFC 6265 §5.3). */
+export function cookieNamesRegex(globs: string[]): RegExp | null {
+  if (globs.length === 0) return null
+  return new RegExp(`^(?:${unique(globs).map((glob) => quote(glob).replaceAll('\\*', '.*')).join('|')})$`)
+}
+
 function branches(globs: string[]): string {
   const closed = (glob: string): string => (glob.endsWith('*') ? quote(glob.slice(0, -1)) : quote(glob) + '[ \\t]*(?:[=;]|$)')
   const fixed = unique(globs.filter((glob) => !glob.startsWith('*')).map(closed))

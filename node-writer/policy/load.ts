@@ -5,11 +5,11 @@ import { readFileSync } from 'node:fs'
 import { type ParseError, parse as parseJson, printParseErrorCode } from 'jsonc-parser'
 import { SESSION_COOKIES, SESSION_EXCEPTIONS, TRACKING_ARGUMENTS, UNKEYED_HEADERS } from './defaults.js'
 import { fingerprintOf, keyHeadOf } from './fingerprint.js'
-import { hostsRegex, NO_NAME, queryNamesRegex, sessionCookieRegex } from './globs.js'
+import { cookieNamesRegex, hostsRegex, NO_NAME, queryNamesRegex, sessionCookieRegex } from './globs.js'
 import { PolicyError, type PolicyProblem, show } from './problems.js'
 import { anchoredRegex, MAX_BYTES, MAX_STEPS, parsePattern, type PortableRegex, RegexProblem } from './regex.js'
 import { RESERVED_HEADERS } from './reserved_headers.js'
-import type { FilledDocument, LoadedPolicy, Pattern, PolicyDocument, Route } from './types.js'
+import type { FilledDocument, LoadedPolicy, Pattern, PolicyDocument, ResponseRules, Route } from './types.js'
 import { fillDefaults, validateShape } from './validate.js'
 import { compileVariants } from './variants.js'
 
@@ -79,6 +79,9 @@ function compile(document: FilledDocument, problems: PolicyProblem[]): LoadedPol
     problems.push({ path: '$.query', message: 'found both only and ignore, allowed: one of them; with only, all other arguments are ignored already' })
   }
 
+  // A raw entry does not say how old it is.
+  if (document.requestDirectives && document.mode === 'raw') problems.push({ path: '$.requestDirectives', message: 'found true with mode "raw", allowed: true with mode "full"' })
+
   // With a list of all arguments that count, the others need no list.
   const drop = query.only === undefined ? [...(query.ignoreDefaults ? TRACKING_ARGUMENTS : []), ...query.ignore] : []
   const keep = query.only ?? null
@@ -95,6 +98,7 @@ function compile(document: FilledDocument, problems: PolicyProblem[]): LoadedPol
       [...(cookies.sessionDefaults ? SESSION_EXCEPTIONS : []), ...cookies.except]
     ),
     requestNoCache: document.requestNoCache,
+    requestDirectives: document.requestDirectives,
     allowedAmbiguities: [...document.allowAmbiguous],
     query: { drop: queryNamesRegex(drop), keep: keep === null ? null : (queryNamesRegex(keep) ?? NO_NAME), sort: query.sort },
     variants,
@@ -106,6 +110,7 @@ function compile(document: FilledDocument, problems: PolicyProblem[]): LoadedPol
       ttlSeconds: route.ttl ?? null,
       contentType: route.type ?? HTML
     })), { match: null, ttlSeconds: null, contentType: HTML }],
+    responses: responseRules(document.responses),
     unkeyedHeaders: unkeyedHeaders(document)
   }
 }
@@ -152,6 +157,18 @@ function checkUnkeyed(names: string[], problems: PolicyProblem[]): void {
     const reason = RESERVED_HEADERS.get(name.toLowerCase())
     if (reason !== undefined) problems.push({ path: `$.headers.unkeyed[${index}]`, message: `found ${show(name)}, which cannot be removed: ${reason}` })
   })
+}
+
+function responseRules({ dropCookies, heuristic, stale, revalidateFor, maxTtl }: FilledDocument['responses']): ResponseRules {
+  return {
+    dropCookies: cookieNamesRegex(dropCookies),
+    heuristic: heuristic === undefined ? null : { fraction: heuristic.fraction, maxSeconds: heuristic.max },
+    whileRevalidateSeconds: stale.whileRevalidate,
+    ifErrorSeconds: stale.ifError,
+    staleMaxSeconds: stale.max,
+    revalidateForSeconds: revalidateFor,
+    maxTtlSeconds: maxTtl
+  }
 }
 
 /** Lower case, once each, without the fields of variants: those are forwarded in the form that the key covers. */

@@ -16,6 +16,7 @@ export function policyModuleSource(policy: LoadedPolicy): string {
     ignore: policy.ignore,
     sessionCookie: policy.sessionCookie,
     requestNoCache: policy.requestNoCache,
+    requestDirectives: policy.requestDirectives,
     allowedAmbiguities: policy.allowedAmbiguities,
     query: policy.query,
     variants: policy.variants

@@ -16,11 +16,21 @@ export interface PolicyDocument {
   ignore?: Pattern[]
   allowAmbiguous?: Exclude<PathAmbiguity, 'fragment' | 'no-slash'>[]
   requestNoCache?: boolean
+  requestDirectives?: boolean
   query?: { ignore?: string[]; ignoreDefaults?: boolean; only?: string[]; sort?: boolean }
   cookies?: { session?: string[]; sessionDefaults?: boolean; except?: string[] }
   headers?: { unkeyed?: string[]; unkeyedDefaults?: boolean }
   variants?: VariantDocument[]
   routes?: RouteDocument[]
+  responses?: ResponsesDocument
+}
+
+export interface ResponsesDocument {
+  dropCookies?: string[]
+  heuristic?: { fraction?: number; max?: number }
+  stale?: { whileRevalidate?: number; ifError?: number; max?: number }
+  revalidateFor?: number
+  maxTtl?: number
 }
 
 export interface VariantDocument {
@@ -50,6 +60,24 @@ export interface Route {
   contentType: string
 }
 
+/** What the policy says of all responses, next to what they say themselves. */
+export interface ResponseRules {
+  /** Against a cookie's name: setting it is no reason not to store a response, which then loses that field. */
+  dropCookies: RegExp | null
+  /** RFC 9111 §4.2.2; null: no guess. */
+  heuristic: { fraction: number; maxSeconds: number } | null
+  /** The stale-while-revalidate of responses without one. */
+  whileRevalidateSeconds: number
+  /** The stale-if-error of responses without one. */
+  ifErrorSeconds: number
+  /** No response is used longer than this after it became stale. */
+  staleMaxSeconds: number
+  /** What can be revalidated is kept so much longer than it could be used. */
+  revalidateForSeconds: number
+  /** No item is kept longer than this. */
+  maxTtlSeconds: number
+}
+
 /** An ignore pattern by itself, to tell which one decided; in the order of the document. */
 export interface IgnoreRule {
   pattern: string
@@ -58,11 +86,12 @@ export interface IgnoreRule {
 
 type Filled<Section> = Required<NonNullable<Section>>
 
-/** The document with every default filled in, the nested ones too; only `query.only` can be absent. */
-export interface FilledDocument extends Required<Omit<PolicyDocument, '$schema' | 'query' | 'cookies' | 'headers'>> {
+/** The document with every default filled in, the nested ones too; only `query.only` and `responses.heuristic` can be absent. */
+export interface FilledDocument extends Required<Omit<PolicyDocument, '$schema' | 'query' | 'cookies' | 'headers' | 'responses'>> {
   query: Omit<Filled<PolicyDocument['query']>, 'only'> & { only?: string[] }
   cookies: Filled<PolicyDocument['cookies']>
   headers: Filled<PolicyDocument['headers']>
+  responses: Required<Omit<ResponsesDocument, 'heuristic' | 'stale'>> & { heuristic?: Filled<ResponsesDocument['heuristic']>; stale: Filled<ResponsesDocument['stale']> }
 }
 
 /** A checked policy: what the core needs, and what only the Node side needs. */
@@ -74,6 +103,7 @@ export interface LoadedPolicy extends Policy {
   ignoreRules: IgnoreRule[]
   /** The first that matches counts; the last one matches everything. */
   routes: Route[]
+  responses: ResponseRules
   /** Lower-case names of request fields that Nginx removes on the cacheable way. */
   unkeyedHeaders: string[]
 }

@@ -38,9 +38,10 @@ describe('an empty policy', () => {
 
   it('has every default filled in', () => {
     expect(policy.document).toEqual({
-      prefix: 'samekey', mode: 'full', scheme: 'request', hosts: [], maxTargetBytes: 2048, ignore: [], allowAmbiguous: [], requestNoCache: false,
+      prefix: 'samekey', mode: 'full', scheme: 'request', hosts: [], maxTargetBytes: 2048, ignore: [], allowAmbiguous: [], requestNoCache: false, requestDirectives: false,
       query: { ignore: [], ignoreDefaults: true, sort: true }, cookies: { session: [], sessionDefaults: true, except: [] },
-      headers: { unkeyed: [], unkeyedDefaults: true }, variants: [], routes: []
+      headers: { unkeyed: [], unkeyedDefaults: true }, variants: [], routes: [],
+      responses: { dropCookies: [], stale: { whileRevalidate: 0, ifError: 0, max: 86400 }, revalidateFor: 3600, maxTtl: 2592000 }
     })
   })
 
@@ -127,7 +128,7 @@ describe('what is wrong is said with its place, what was found and what is allow
     { id: 'no object', document: [], problems: ['$: found [], allowed: an object'] },
     { id: 'an unknown name', document: { ingore: [] }, problems: ['$.ingore: unknown; did you mean "ignore"?'] },
     { id: 'a quite unknown name', document: { query: { zzzzzzzz: 1 } }, problems: ['$.query.zzzzzzzz: unknown; known are ignore, ignoreDefaults, only, sort'] },
-    { id: 'a name that is no identifier', document: { 'a/b': 1 }, problems: ['$["a/b"]: unknown; known are $schema, prefix, mode, scheme, hosts, maxTargetBytes, ignore, allowAmbiguous, requestNoCache, query, cookies, headers, variants, routes'] },
+    { id: 'a name that is no identifier', document: { 'a/b': 1 }, problems: ['$["a/b"]: unknown; known are $schema, prefix, mode, scheme, hosts, maxTargetBytes, ignore, allowAmbiguous, requestNoCache, requestDirectives, query, cookies, headers, variants, responses, routes'] },
     { id: 'a prefix', document: { prefix: 'a b' }, problems: ['$.prefix: found "a b", allowed: 1 to 24 of A-Z a-z 0-9 _ . -'] },
     { id: 'a long prefix', document: { prefix: 'p'.repeat(25) }, problems: [`$.prefix: found "${'p'.repeat(25)}", allowed: 1 to 24 of A-Z a-z 0-9 _ . -`] },
     { id: 'a mode', document: { mode: 'fast' }, problems: ['$.mode: found "fast", allowed: "full", "raw"'] },
