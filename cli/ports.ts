@@ -1,5 +1,6 @@
 // Ports: whether one is free, who has it if not, and a free one.
 
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
@@ -8,6 +9,17 @@ import { CliError } from './io.js'
 
 /** Resolves to the port, a free one for 0. Throws a CliError that says why it cannot be had. */
 export async function claimPort(host: string, port: number): Promise<number> {
+  if (port !== 0) return bindOnce(host, port)
+  // Below the range from which the kernel gives ports to outgoing connections (Linux: from 32768): one of those could
+  // take a port from there between now and the moment when Nginx listens.
+  for (let attempts = 0; attempts < 64; attempts++) {
+    const claimed = await bindOnce(host, randomInt(15_000, 32_768)).catch(() => 0)
+    if (claimed !== 0) return claimed
+  }
+  return bindOnce(host, 0)
+}
+
+async function bindOnce(host: string, port: number): Promise<number> {
   const server = createServer()
   try {
     server.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port })

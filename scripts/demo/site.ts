@@ -5,6 +5,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import getPort from 'get-port'
+import { freePort } from '../../test/support/free_port.js'
 import { writeNginxFiles } from '../../nginx/generate.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
 import { type Guarded, startGuarded } from '../../test/support/guarded.js'
@@ -48,9 +49,9 @@ interface Server {
 export async function startSite({ programs, accessLog, ...options }: SiteOptions): Promise<Site> {
   const folder = await makeFolder()
   const read = (name: string) => readFile(join(folder, name), 'utf8').catch(() => '')
-  const port = await getPort(options.preferredPort === undefined ? {} : { port: options.preferredPort })
-  const appPort = await getPort()
-  const memcachedPort = await getPort()
+  const port = await getPort({ port: options.preferredPort ?? (await freePort()) })
+  const appPort = await freePort()
+  const memcachedPort = await freePort()
   const memcached = `127.0.0.1:${memcachedPort}`
 
   writeNginxFiles(folder, {

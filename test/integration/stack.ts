@@ -2,7 +2,7 @@
 // writer under test run in the test's own process; Nginx reaches them on loopback too.
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import getPort from 'get-port'
+import { freePort } from '../support/free_port.js'
 import { beforeEach } from 'vitest'
 import { runFolder } from '../support/docker_engine.js'
 import type { Suite } from '../support/rootfs.js'
@@ -84,8 +84,8 @@ async function start(runner: Runner, options: StackOptions): Promise<Stack> {
 }
 
 async function startServers(runner: Runner, options: StackOptions, folder: string, running: Set<Server>, stop: () => Promise<void>): Promise<Stack> {
-  const port = await getPort()
-  const memcachedPorts = await Promise.all(Array.from({ length: options.memcacheds ?? 1 }, () => getPort()))
+  const port = await freePort()
+  const memcachedPorts = await Promise.all(Array.from({ length: options.memcacheds ?? 1 }, () => freePort()))
   const place: Place = {
     folder, port, listen: `127.0.0.1:${port}`, memcached: memcachedPorts.map((each) => `127.0.0.1:${each}`),
     module: join(runner.modules, 'ngx_http_js_module.so'), engineDirective: options.engine === 'qjs' ? 'js_engine qjs;' : '',

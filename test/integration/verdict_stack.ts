@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import getPort from 'get-port'
+import { freePort } from '../support/free_port.js'
 import { generateNginxFiles } from '../../nginx/generate.js'
 import { resolveRequest } from '../../node-writer/key.js'
 import { readRequest } from '../../node-writer/node_request.js'
@@ -48,7 +48,7 @@ export function parseVerdict(field: string): SeenVerdict {
 export async function startVerdictStack(engine: EngineId, policy: LoadedPolicy): Promise<VerdictStack> {
   const node = await startNode(policy)
   const nodePort = (node.address() as AddressInfo).port
-  const nginxPort = await getPort()
+  const nginxPort = await freePort()
   try {
     const stack = await startLocalStack({
       ...suites[engine],

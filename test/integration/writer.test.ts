@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import type { ServerResponse } from 'node:http'
 import { gunzipSync } from 'node:zlib'
-import getPort from 'get-port'
+import { freePort } from '../support/free_port.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { keysOfUrl } from '../../node-writer/key.js'
 import { pageCache } from '../../node-writer/page_cache.js'
@@ -195,7 +195,7 @@ describe('purge', () => {
   })
 
   test('rejects when a server cannot be reached, and says which', async () => {
-    const away = `127.0.0.1:${await getPort()}`
+    const away = `127.0.0.1:${await freePort()}`
     const cache = pageCache(sixtySeconds, { memcached: `${memcached.address},${away}` })
     const urls = Array.from({ length: 20 }, (_, i) => `http://c.example/${i}`)
     const error = await cache.purge(urls).then(() => { throw new Error('it pretended') }, (reason: unknown) => reason)
@@ -207,7 +207,7 @@ describe('purge', () => {
   })
 
   test('tries a server that did not answer a moment ago', async () => {
-    const port = await getPort()
+    const port = await freePort()
     const app = await startApp(hello, { memcached: `127.0.0.1:${port}` })
     const outcome = app.outcome()
     await exchange(app.port, app.request('/p'))
@@ -251,7 +251,7 @@ describe('purge', () => {
 
 describe('memcached in trouble', () => {
   test('refused: responses are the same, errors are told once a while', async () => {
-    const app = await startApp(hello, { memcached: `127.0.0.1:${await getPort()}` })
+    const app = await startApp(hello, { memcached: `127.0.0.1:${await freePort()}` })
     try {
       const first = app.outcome()
       expect(await exchange(app.port, app.request('/p'))).toContain('hello')
@@ -285,7 +285,7 @@ describe('memcached in trouble', () => {
   })
 
   test('without listeners nothing is thrown, and a listener that throws harms nobody', async () => {
-    const app = await startApp(hello, { memcached: `127.0.0.1:${await getPort()}` })
+    const app = await startApp(hello, { memcached: `127.0.0.1:${await freePort()}` })
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)
     process.on('warning', onWarning)
@@ -303,7 +303,7 @@ describe('memcached in trouble', () => {
 
   test('the logger has a line for a drift and for an error', async () => {
     const lines: string[] = []
-    const app = await startApp(hello, { memcached: `127.0.0.1:${await getPort()}`, logger: { warn: (line) => lines.push(line) } })
+    const app = await startApp(hello, { memcached: `127.0.0.1:${await freePort()}`, logger: { warn: (line) => lines.push(line) } })
     await exchange(app.port, plainRequest(app.port, '/p', 'GET', ['X-Samekey-Key: other']))
     await exchange(app.port, app.request('/p'))
     await app.stop()

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import getPort from 'get-port'
+import { freePort } from '../support/free_port.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Store } from '../../node-writer/store.js'
 import { startMemcached, type Memcached } from '../support/memcached.js'
@@ -149,7 +149,7 @@ describe('values over the item limit', () => {
 
 describe('a memcached in trouble', () => {
   test('refused: rejects, then is left alone, but purges try', async () => {
-    const own = new Store({ memcached: `127.0.0.1:${await getPort()}` })
+    const own = new Store({ memcached: `127.0.0.1:${await freePort()}` })
     await expect(own.get('k')).rejects.toMatchObject({ code: 'connection' })
     await expect(own.set('k', value, minute)).rejects.toMatchObject({ code: 'down' })
     await expect(own.delete('k')).rejects.toMatchObject({ code: 'down' })

@@ -2,7 +2,7 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import getPort from 'get-port'
+import { freePort } from './free_port.js'
 import { ensure } from '../../scripts/system.js'
 import { startGuarded } from './guarded.js'
 import { listens, until } from './until.js'
@@ -16,7 +16,7 @@ export interface Memcached {
 
 /** On a free port of loopback, or on `port`; ends with this process at the latest. */
 export async function startMemcached(args: readonly string[] = [], port?: number): Promise<Memcached> {
-  const own = port ?? await getPort()
+  const own = port ?? await freePort()
   const { memcached } = await ensure(['memcached'])
   const folder = await mkdtemp(join(tmpdir(), 'samekey-memcached-'))
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
