@@ -1,6 +1,6 @@
 // Builds everything in dist/: the njs module, the writer, the command line, and the types.
 // `--no-types` leaves out the declarations, which take longer than all the rest.
-import { build } from 'esbuild'
+import { build, transform } from 'esbuild'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -55,14 +55,14 @@ const forbiddenInNjs = [
   [/\bimport\s*\(/, 'a dynamic import']
 ]
 
-async function bundleForNjs(entry) {
+async function bundleForNjs(entry, external = []) {
   const result = await build({
     entryPoints: [entry],
     bundle: true,
     format: 'esm',
     target: 'esnext',
     supported: njs079,
-    external: ['crypto', 'fs', 'samekey_policy.js'],
+    external: ['crypto', 'fs', 'samekey_policy.js', ...external],
     charset: 'ascii',
     legalComments: 'none',
     logLevel: 'error',
@@ -86,21 +86,38 @@ async function buildVectorRunner() {
 
 /**
  * The module that nginx.conf imports. The njs engines run its top level again for every request, function by function
- * and regex by regex, so each part is wrapped in a function that runs when one of its handlers is called.
+ * and regex by regex, so each part is wrapped in a function that runs when one of its handlers is called. The parts in
+ * `seldom` are one function each, the file's default export, which the others import under the file's name.
  */
-async function buildNginxModule(parts) {
+async function buildNginxModule(parts, seldom) {
   const imports = new Set()
-  let loaders = ''
-  let handlers = ''
+  let code = ''
+  const load = (part, body, exported) => `let ${part}_part;\nfunction load_${part}() {\n${body}return ${part}_part = ${exported};\n}\n`
+  const bundle = async (entry) => {
+    const bundled = await bundleForNjs(entry, seldom.map(({ file }) => `./${file}.js`))
+    const body = bundled.code.replace(/^import (.*) from "(.*)";\n/gm, (line, name, from) => {
+      const other = seldom.find(({ file }) => from === `./${file}.js`)
+      if (other === undefined) imports.add(line)
+      else if (other.name !== name) throw new Error(`${entry}: ${from} must be imported as ${other.name}, not as ${name}`)
+      return ''
+    })
+    return [body, bundled.exported]
+  }
   for (const [entry, names] of Object.entries(parts)) {
-    const { code, exported } = await bundleForNjs(entry)
-    const body = code.replace(/^import .*;\n/gm, (line) => (imports.add(line), ''))
     const part = entry.replace(/^.*\/|\.ts$/g, '')
-    loaders += `let ${part}_part;\nfunction load_${part}() {\n${body}return ${part}_part = ${exported};\n}\n`
-    for (const name of names) handlers += `function ${name}(r) {\nreturn (${part}_part || load_${part}()).${name}(r);\n}\n`
+    code += load(part, ...await bundle(entry))
+    for (const name of names) code += `function ${name}(r) {\nreturn (${part}_part || load_${part}()).${name}(r);\n}\n`
+  }
+  for (const { file, name } of seldom) {
+    code += load(name, ...await bundle(`njs/${file}.ts`))
+    code += `function ${name}(a, b, c, d, e) {\nreturn (${name}_part || load_${name}())(a, b, c, d, e);\n}\n`
   }
   const names = Object.values(parts).flat().join(', ')
-  const code = `// samekey's njs module, built from njs/. Do not edit.\n${[...imports].join('')}${loaders}${handlers}export default { ${names} };\n`
+  const readable = `${[...imports].join('')}${code}export default { ${names} };\n`
+  const small = (await transform(readable, { format: 'esm', target: 'esnext', supported: njs079, charset: 'ascii', minifyWhitespace: true, minifyIdentifiers: true })).code
+  const footer = /var (\w+)=(\{[^{}]*\});export\{\1 as default\};\n$/.exec(small)
+  if (!footer) throw new Error('esbuild changed its export footer; njs accepts only "export default"')
+  code = `// samekey's njs module, built from njs/. Do not edit.\n${small.slice(0, footer.index)}export default ${footer[2]};\n`
   if (code.length > MAX_NJS_BYTES) throw new Error(`dist/njs/samekey.js has ${code.length} bytes, at most ${MAX_NJS_BYTES} are allowed`)
   writeFileSync(`${out}/njs/samekey.js`, code)
   return code.length
@@ -125,7 +142,10 @@ async function buildNode() {
 }
 
 mkdirSync(`${out}/njs`, { recursive: true })
-const bytes = await buildNginxModule({ 'njs/verdict.ts': ['verdict'], 'njs/replay.ts': ['replay', 'head', 'type'] })
+const bytes = await buildNginxModule(
+  { 'njs/verdict.ts': ['verdict'], 'njs/replay.ts': ['replay', 'rescue', 'head', 'type'] },
+  [{ file: 'second_key', name: 'secondKey' }, { file: 'judge', name: 'judge' }, { file: 'narrow', name: 'narrow' }]
+)
 await buildVectorRunner()
 await buildNode()
 if (!process.argv.includes('--no-types')) {

@@ -31,9 +31,14 @@ export interface NginxOptions {
   accessLog?: string
   /** error_log of the sample nginx.conf. Default 'error.log', below the prefix. */
   errorLog?: string
+  /** Networks (`127.0.0.1`, `10.0.0.0/8`) whose clients are told the key in Cache-Status. Default: none. */
+  showKeyTo?: string[]
 }
 
 const LISTEN_OPTIONS = ' backlog=4096'
+
+// Nginx's own 502 and 504 only: an error that the app itself sends passes as it is.
+const RESCUE = '    # Nobody answers there.\n    recursive_error_pages on;\n    error_page 502 504 = @samekey_rescue;\n'
 
 const DEBIAN_MODULE = '/usr/lib/nginx/modules/ngx_http_js_module.so'
 
@@ -58,15 +63,19 @@ export function generateNginxFiles(options: NginxOptions): Record<string, string
     variantMaps: policy.variants.map(variantMap).join(''),
     variantHeaders: variantHeaders(policy.variants),
     cookie: policy.variants.flatMap((variant, index) => (variant.source === 'cookie' ? [`${variant.field}=$samekey_forward_${index + 1}`] : [])).join('; '),
-    unkeyedHeaders: policy.unkeyedHeaders.map((name) => `    proxy_set_header ${name} "";\n`).join(''),
-    ...modePlaces(policy)
+    unkeyedHeaders: policy.unkeyedHeaders.map((name) => `proxy_set_header ${name} "";\n`).join(''),
+    directives: policy.requestDirectives ? '$http_cache_control$http_pragma' : '',
+    ...keyPlaces(options.showKeyTo ?? [])
   }
+  Object.assign(places, modePlaces(policy, places))
   return {
     'samekey.js': readModule(),
     'samekey_policy.js': policyModuleSource(policy),
     'samekey.http.conf': fill('samekey.http.conf', places),
     'samekey.server.conf': fill('samekey.server.conf', places),
     'samekey.location.conf': fill(`samekey.location.${policy.mode}.conf`, places),
+    'samekey.forward.conf': fill('samekey.forward.conf', places),
+    ...(policy.mode === 'full' ? { 'samekey.body.conf': fill('samekey.body.conf', places) } : {}),
     'nginx.conf': fill('nginx.conf', places)
   }
 }
@@ -108,8 +117,19 @@ function variantMap(variant: Variant, index: number): string {
 function variantHeaders(variants: Variant[]): string {
   if (variants.length === 0) return ''
   const all = variants.map((variant, index) => `${variant.name}=$samekey_variant_${index + 1}`).join(', ')
-  const fields = variants.flatMap((variant, index) => (variant.source === 'header' ? [`    proxy_set_header ${variant.field} $samekey_forward_${index + 1};\n`] : []))
-  return `    # The declared dimensions, each in the one form that the key covers.\n    proxy_set_header X-Samekey-Variant "${all}";\n${fields.join('')}`
+  const fields = variants.flatMap((variant, index) => (variant.source === 'header' ? [`proxy_set_header ${variant.field} $samekey_forward_${index + 1};\n`] : []))
+  return `# The declared dimensions, each in the one form that the key covers.\nproxy_set_header X-Samekey-Variant "${all}";\n${fields.join('')}`
+}
+
+/** What the clients in these networks are told of the key: RFC 9211 §2.7. Nginx has no escape for a quote in it. */
+function keyPlaces(networks: string[]): Record<string, string> {
+  if (networks.length === 0) return { keyParameter: '', showKey: '' }
+  const rows = networks.map((network) => `    ${network} "1";\n`).join('')
+  return {
+    keyParameter: '$samekey_key_parameter',
+    showKey: `# Who is told the key.\ngeo $samekey_shows_key {\n    default "";\n${rows}}\nmap "$samekey_shows_key$samekey_key" $samekey_key_parameter {\n` +
+      '    ~^1(?<samekey_shown>[^"\\\\]+)$ \'; key="$samekey_shown"\';\n    default "";\n}\n'
+  }
 }
 
 /** Quotes and backslashes end or escape; a dollar sign would start a variable, and Nginx has no escape for it. */
@@ -117,7 +137,7 @@ function escapeText(text: string): string {
   return text.replace(/["\\]/g, '\\$&')
 }
 
-function modePlaces(policy: LoadedPolicy): Record<string, string> {
+function modePlaces(policy: LoadedPolicy, places: Record<string, string>): Record<string, string> {
   const types = policy.routes.map((route) => route.contentType)
   const last = types[types.length - 1] as string
   const severalTypes = policy.mode === 'raw' && types.some((type) => type !== last)
@@ -126,8 +146,9 @@ function modePlaces(policy: LoadedPolicy): Record<string, string> {
     return [`    "~${route.match.ignoreCase ? '*' : ''}${escapeText(route.match.source)}" "${escapeText(route.contentType)}";\n`]
   })
   return {
-    modeHttp: policy.mode === 'full' ? readTemplate('full.http.conf') : '',
-    modeServer: policy.mode === 'full' ? readTemplate('full.server.conf') : '',
+    modeHttp: policy.mode === 'full' ? fill('full.http.conf', places) : '',
+    modeServer: policy.mode === 'full' ? fill('full.server.conf', places) : '',
+    rescue: policy.mode === 'full' ? RESCUE : '',
     defaultType: escapeText(last),
     typeMap: severalTypes
       ? `\n# The Content-Type of raw entries, by the policy's routes.\nmap $samekey_forward $samekey_type {\n${typeRows.join('')}    default "${escapeText(last)}";\n}\n`
@@ -168,6 +189,8 @@ function packageRoot(): string {
 
 const ADDRESS = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$|^unix:\/[^\s;{}"'\\$]+$/
 
+const NETWORK = /^[0-9A-Fa-f:.]+(?:\/[0-9]{1,3})?$/
+
 function checkOptions(options: NginxOptions): void {
   const plainPath = /^\/[^\s;{}"'\\$]*$/
   if (!plainPath.test(options.directory)) throw new TypeError(`directory: expected an absolute path without spaces, quotes or $, got ${JSON.stringify(options.directory)}`)
@@ -179,6 +202,9 @@ function checkOptions(options: NginxOptions): void {
     // Always with the port: Nginx's default for a server is 80.
     if (!ADDRESS.test(address as string)) throw new TypeError(`memcached: expected host:port or host:port=weight, got ${JSON.stringify(server)}`)
     if (weight !== undefined && !/^[1-9][0-9]{0,3}$/.test(weight)) throw new TypeError(`memcached: expected a weight from 1 to 9999, got ${JSON.stringify(server)}`)
+  }
+  for (const network of options.showKeyTo ?? []) {
+    if (!NETWORK.test(network)) throw new TypeError(`showKeyTo: expected an address or a network like 10.0.0.0/8, got ${JSON.stringify(network)}`)
   }
   for (const address of (options.listen ?? '').split(',')) {
     if (address !== '' && !ADDRESS.test(address)) throw new TypeError(`listen: expected host:port, got ${JSON.stringify(address)}`)

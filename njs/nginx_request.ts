@@ -13,7 +13,7 @@ export function readRequest(r: NginxHTTPRequest): CacheRequest {
     cookie: variables.http_cookie || '',
     // samekey.http.conf joins the four fields: one variable instead of four.
     guarded: variables.samekey_guarded || '',
-    header: (name) => joinFields(r, name)
+    header: (name) => fieldValue(r, name) || ''
   }
 }
 
@@ -26,15 +26,15 @@ function readHost(variables: NginxVariables): string {
 }
 
 /**
- * Repeated fields joined by ', ' as Node does. $http_name holds only the first on Nginx 1.22, and r.headersIn adds
- * a separator at the end on njs 0.8 and later; the raw list is the same everywhere.
+ * Repeated fields joined by ', ' as Node does; null when there is none. $http_name holds only the first on Nginx 1.22,
+ * and r.headersIn adds a separator at the end on njs 0.8 and later; the raw list is the same everywhere.
  */
-function joinFields(r: NginxHTTPRequest, name: string): string {
+export function fieldValue(r: NginxHTTPRequest, name: string): string | null {
   const fields = r.rawHeadersIn as unknown as [string, string][]
-  let joined = ''
+  let joined: string | null = null
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i] as [string, string]
-    if (field[0].toLowerCase() === name) joined += (joined === '' ? '' : ', ') + field[1]
+    if (field[0].toLowerCase() === name) joined = joined === null ? field[1] : joined + ', ' + field[1]
   }
   return joined
 }

@@ -1,63 +1,117 @@
-// Full mode: an entry becomes a response again. Small bodies come with their head in one look-up and are returned
-// from here; a large one stays outside the VM: its head goes into the header filter and memcached_pass streams it.
+// Full mode: an entry becomes a response again, in this order: looked up, judged, narrowed by a condition or a range,
+// answered. Small bodies come with their head in one look-up and are returned from here; a large one stays outside the
+// VM: its head goes into the header filter and memcached_pass streams it.
+//
+// The njs engines pay for every function and regex that a request loads, so what few requests need is in files of its
+// own, which build.mjs loads when they are first called: second_key.ts, judge.ts, narrow.ts.
 
+import policy from 'samekey_policy.js'
 import type { EntryHead } from './core/entry.js'
 import { FIXED_BYTES, headBytes, parseHead } from './core/entry.js'
+import judge from './judge.js'
+import narrow from './narrow.js'
+import secondKey from './second_key.js'
 
 /** js_content of the page location: asks memcached for the entry of $samekey_key. */
 function replay(r: NginxHTTPRequest): void {
+  lookUp(r, '', false)
+}
+
+/** js_content of @samekey_rescue, where the request comes when the app cannot be reached (RFC 5861 §4). */
+function rescue(r: NginxHTTPRequest): void {
+  lookUp(r, '', true)
+}
+
+// -------------------------------------------------------------------------------------------------------- look up
+
+/** `key` is '' for the page's own. */
+function lookUp(r: NginxHTTPRequest, key: string, appAway: boolean): void {
+  if (key !== '') r.variables.samekey_second_key = key
   // The callback form: a promise would cost about 10 us a request.
-  r.subrequest('/.samekey/entry', { method: 'GET' }, (reply) => {
+  r.subrequest(key === '' ? '/.samekey/entry' : '/.samekey/second', { method: 'GET' }, (reply) => {
     try {
-      answer(r, reply)
+      read(r, reply, key, appAway)
     } catch (e) {
       r.error('samekey: ' + e)
-      r.internalRedirect('@samekey_miss')
+      leave(r, 'uri-miss; detail=error', appAway)
     }
   })
 }
 
-function answer(r: NginxHTTPRequest, reply: NginxHTTPRequest): void {
-  // 404 is a plain miss, 502 and 504 a memcached that is away; the app answers either way.
-  const item = reply.status === 200 ? reply.responseBuffer : undefined
-  if (item === undefined) return r.internalRedirect('@samekey_miss')
-
-  const bytes = headBytes(item.slice(0, FIXED_BYTES).toString())
+function read(r: NginxHTTPRequest, reply: NginxHTTPRequest, key: string, appAway: boolean): void {
+  if (reply.status !== 200) {
+    const miss = key === '' ? 'uri-miss' : 'vary-miss'
+    return leave(r, reply.status === 404 ? miss : miss + '; detail=memcached-' + reply.status, appAway)
+  }
+  const item = reply.responseBuffer as Buffer
+  const start = item.slice(0, FIXED_BYTES).toString()
+  const bytes = headBytes(start)
+  if (bytes < 0 && key === '' && start.startsWith('SKV1 ')) {
+    const second = secondKey(r, item.toString())
+    return second === '' ? leave(r, 'vary-miss', appAway) : lookUp(r, second, appAway)
+  }
   const text = bytes < 0 ? '' : item.slice(0, bytes).toString()
   const head = parseHead(text, item.length)
-  const age = head === null ? 0 : ageOf(head)
-  if (head === null || age < 0) return r.internalRedirect('@samekey_miss')
+  if (head === null) return leave(r, 'uri-miss; detail=unreadable', appAway)
 
-  if (head.bodyKey !== '') {
-    r.variables.samekey_head = text
-    r.variables.samekey_body_key = head.bodyKey
-    return r.internalRedirect('@samekey_body')
+  const now = Math.floor(Date.now() / 1000)
+  const selective = r.variables.samekey_selective !== ''
+  if (now >= head.freshUntil || selective || appAway) {
+    const why = judge(r, head, now, appAway)
+    if (why !== '') return leave(r, why, appAway)
   }
-  setHeaders(r, head, age)
-  r.return(head.status, item.slice(bytes))
+  r.variables.samekey_said = 'samekey; ' + (appAway ? 'fwd=stale; detail=app-away' : 'hit') + '; ttl=' + (head.freshUntil - now)
+  answer(r, head, text, item, bytes, now, selective)
 }
 
-/** js_header_filter of @samekey_body: memcached_pass has the body, this sets the rest. */
+/** To the app, with the fwd of RFC 9211 §2.2; or, when it is the app that is away, back to the error. */
+function leave(r: NginxHTTPRequest, why: string, appAway: boolean): void {
+  // The last of several: `404 : 502, 502`.
+  if (appAway) return r.return(r.variables.upstream_status?.slice(-3) === '504' ? 504 : 502)
+  // RFC 9111 §5.2.1.7. With a text, or error_page would take it for memcached's.
+  if (policy.requestDirectives && /(?:^|[, \t])only-if-cached(?:[, \t]|$)/i.test(r.headersIn['Cache-Control'] || '')) {
+    r.variables.samekey_said = 'samekey; detail=only-if-cached'
+    return r.return(504, 'not cached\n')
+  }
+  if (why !== 'uri-miss') r.variables.samekey_why = why
+  r.internalRedirect('@samekey_miss')
+}
+
+// --------------------------------------------------------------------------------------------------------- answer
+
+function answer(r: NginxHTTPRequest, head: EntryHead, text: string, item: Buffer, bytes: number, now: number, selective: boolean): void {
+  const inline = head.bodyKey === ''
+  let location = '@samekey_body'
+  if (selective) {
+    const next = narrow(r, head, now, inline ? item.slice(bytes) : null, setHeaders)
+    if (next === '') return
+    location = next
+  }
+  if (inline) {
+    setHeaders(r, head, head.headers, now)
+    return r.return(head.status, item.slice(bytes))
+  }
+  r.variables.samekey_head = text
+  r.variables.samekey_body_key = head.bodyKey
+  r.internalRedirect(location)
+}
+
+/** js_header_filter of the locations that stream a body: memcached_pass has the body, this sets the rest. */
 function head(r: NginxHTTPRequest): void {
   const text = r.variables.samekey_head as string
   const parsed = parseHead(text, Number(text.slice(8, FIXED_BYTES)))
   if (parsed === null) return
   r.status = parsed.status
-  setHeaders(r, parsed, ageOf(parsed))
-}
-
-/** Seconds since the entry was stored (RFC 9111 §4.2.3, resident time); -1 when it is no longer fresh. */
-function ageOf(head: EntryHead): number {
-  const now = Math.floor(Date.now() / 1000)
-  return now < head.freshUntil ? head.initialAge + Math.max(now - head.storedAt, 0) : -1
+  setHeaders(r, parsed, parsed.headers, Math.floor(Date.now() / 1000))
 }
 
 // Before 0.8 a Date or Server that is set comes in addition to the one that Nginx writes, so Nginx's own stay alone.
 const HAS_OWN_DATE = njs.version_number < 0x000800
 
-function setHeaders(r: NginxHTTPRequest, head: EntryHead, age: number): void {
+function setHeaders(r: NginxHTTPRequest, head: EntryHead, fields: [string, string][], now: number): void {
   const out = r.headersOut as Record<string, string | string[]>
-  const fields = head.headers
+  // RFC 9110 §14.3; a stored one comes after it and counts.
+  if (head.status === 200) out['Accept-Ranges'] = 'bytes'
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i] as [string, string]
     const name = field[0]
@@ -69,7 +123,8 @@ function setHeaders(r: NginxHTTPRequest, head: EntryHead, age: number): void {
       out[name] = values
     } else out[name] = field[1]
   }
-  out['Age'] = String(Math.max(age, 0))
+  // RFC 9111 §4.2.3: how old it was when it came, and how long it has been here. A clock may have been put back.
+  out['Age'] = String(head.initialAge + Math.max(now - head.storedAt, 0))
 }
 
 function isDateOrServer(name: string): boolean {
@@ -83,4 +138,4 @@ function type(r: NginxHTTPRequest): void {
   r.headersOut['Content-Type'] = r.variables.samekey_type as string
 }
 
-export default { replay, head, type }
+export default { replay, rescue, head, type }

@@ -138,8 +138,6 @@ function connectOrigin(options: SidecarOptions): Origin {
   proxy.on('proxyRes', (response, _req, res) => {
     if (down) options.onOriginChange?.(null)
     down = false
-    // Node would add its own Date.
-    if (response.headers.date === undefined) res.sendDate = false
     // Nginx takes this field for itself. It would keep events until they fill a buffer.
     const isEvents = response.headers['content-type']?.startsWith('text/event-stream') === true
     if (isEvents && response.headers['x-accel-buffering'] === undefined) res.setHeader('X-Accel-Buffering', 'no')

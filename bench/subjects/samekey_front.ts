@@ -27,7 +27,7 @@ export async function startSamekeyFront(folder: Folder, { memcached }: Base, { i
     http: `
       include ${directory}/samekey.http.conf;
       proxy_cache_path ${await folder.makeInMemory()} levels=1:2 keys_zone=front:16m max_size=1g use_temp_path=off;
-      map $upstream_http_cache_status $front_unstored { "samekey; hit" ""; default 1; }
+      map $upstream_http_cache_status $front_unstored { "~^samekey; hit" ""; default 1; }
       upstream front_samekey { server 127.0.0.1:${inner}; keepalive 64; }
       server {
         listen 127.0.0.1:${inner};

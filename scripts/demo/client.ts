@@ -31,7 +31,8 @@ export function visit(url: string, path: string, { method, headers = {}, form }:
       buffer(response).then((bytes) => resolve({
         status: response.statusCode as number,
         headers: response.headers,
-        cache: String(response.headers['cache-status'] ?? ''),
+        // How long a hit stays fresh is another number every second.
+        cache: String(response.headers['cache-status'] ?? '').replace(/; ttl=\d+/, ''),
         bytes,
         text: bytes.toString()
       }), reject)

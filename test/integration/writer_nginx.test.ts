@@ -1,7 +1,7 @@
 // What the writer stored, real Nginx serves: the same status, header and body as the app's own response had.
 import { gunzipSync } from 'node:zlib'
 import type { ServerResponse } from 'node:http'
-import getPort from 'get-port'
+import { freePort } from '../support/free_port.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeNginxFiles } from '../../nginx/generate.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
@@ -42,7 +42,7 @@ interface Setup { stack: Stack; app: App }
 
 async function start(mode: 'full' | 'raw', all: Answer[]): Promise<Setup> {
   const document: PolicyDocument = { mode, routes: [{ match: '/', ttl: 60 }] }
-  const appPort = await getPort()
+  const appPort = await freePort()
   const stack = await startLocalStack({
     configure: ({ folder, listen, memcached, module }) => void writeNginxFiles(folder, { policy: loadPolicy(document), directory: folder, app: `127.0.0.1:${appPort}`, memcached, listen, modulePath: module, workers: 1 }),
   })
@@ -81,13 +81,13 @@ describe.each([{ mode: 'full' as const, all: answers }, { mode: 'raw' as const, 
     expect(await outcome).toMatchObject({ kind: 'stored' })
 
     const plain = await get(stack, `/${id}?utm_source=test`)
-    expect(plain.header('cache-status')).toBe('samekey; hit')
+    expect(plain.header('cache-status')).toMatch(/^samekey; hit/)
     expect(plain.status).toBe(status)
     expect(plain.body.equals(expected)).toBe(true)
     expect(plain.header('content-encoding')).toBeUndefined()
 
     const zipped = await get(stack, `/${id}`, ['Accept-Encoding: gzip'])
-    expect(zipped.header('cache-status')).toBe('samekey; hit')
+    expect(zipped.header('cache-status')).toMatch(/^samekey; hit/)
     const isGzip = zipped.header('content-encoding') === 'gzip'
     expect((isGzip ? gunzipSync(zipped.body) : zipped.body).equals(expected)).toBe(true)
     // Nginx itself compresses from 20 bytes; the writer from 1 KiB.
@@ -104,13 +104,13 @@ describe.each([{ mode: 'full' as const, all: answers }, { mode: 'raw' as const, 
     }
 
     const head = await sendRaw(stack.port, `HEAD /${id} HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n`)
-    expect([head.status, head.body.length, head.header('cache-status')]).toEqual([status, 0, 'samekey; hit'])
+    expect([head.status, head.body.length, head.header('cache-status')]).toEqual([status, 0, expect.stringMatching(/^samekey; hit/)])
   })
 
   test('purged, the next one is rendered again', async () => {
     const { app, stack } = setup
     const { id } = all[0] as Answer
-    expect((await get(stack, `/${id}`)).header('cache-status')).toBe('samekey; hit')
+    expect((await get(stack, `/${id}`)).header('cache-status')).toMatch(/^samekey; hit/)
     expect(await app.cache.purge(`http://example.org/${id}`)).toMatchObject({ deleted: 1 })
     expect((await get(stack, `/${id}`)).header('cache-status')).toBe('samekey; fwd=uri-miss')
   })
