@@ -23,7 +23,10 @@ export interface EntryTimes {
   receivedAt: number
   /** Seconds: how old the response was then (RFC 9111 §5.1). */
   initialAge: number
+  /** As in an entry's head (njs/core/entry.ts). */
   freshUntil: number
+  refreshUntil: number
+  errorUntil: number
 }
 
 export interface EntryOptions {
@@ -55,8 +58,8 @@ export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Poli
     storedAt: options.times.receivedAt,
     initialAge: options.times.initialAge,
     freshUntil: options.times.freshUntil,
-    refreshUntil: options.times.freshUntil,
-    errorUntil: options.times.freshUntil,
+    refreshUntil: options.times.refreshUntil,
+    errorUntil: options.times.errorUntil,
     bodyKey,
     clock: '',
     tags: [],
@@ -86,7 +89,7 @@ interface Stored {
 }
 
 async function encodeBody(head: ResponseHead, body: Buffer, compress: boolean): Promise<Stored> {
-  const headers = head.headers.filter(([name, value]) => isReplayable(name, value) && !WRITTEN_BY_NGINX.test(name))
+  const headers = head.headers.filter(([name, value]) => isReplayable(name, value) && !WRITTEN_BY_NGINX.test(name) && !isOwnStatus(name, value))
   if (valueOf(headers, 'content-encoding') !== '') return { headers: withVary(headers), body, gzip: true }
   if (!mayCompress(headers)) return { headers, body, gzip: false }
   // Stored plain, it may still be compressed by Nginx (gzip on).
@@ -96,8 +99,13 @@ async function encodeBody(head: ResponseHead, body: Buffer, compress: boolean): 
   return { headers: [...withVary(headers).map(weakenETag), ['Content-Encoding', 'gzip']], body: compressed, gzip: true }
 }
 
-/** What Nginx does not pass on from an app either (proxy_hide_header's defaults), and what the replayer counts itself. */
-const WRITTEN_BY_NGINX = /^(?:date|server|x-pad|x-accel-.*|age)$/i
+/** What is between an app and Nginx only, and what the replayer counts itself. */
+const WRITTEN_BY_NGINX = /^(?:x-pad|x-accel-.*|age)$/i
+
+/** RFC 9211: it tells of one exchange. Members of other caches stay, as the app sent them. */
+function isOwnStatus(name: string, value: string): boolean {
+  return name.toLowerCase() === 'cache-status' && /^samekey *(?:;|$)/.test(value)
+}
 
 function mayCompress(headers: ResponseHead['headers']): boolean {
   // RFC 9110 §7.7: nobody on the way may change the coding.

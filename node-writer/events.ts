@@ -12,10 +12,11 @@ export type SkipReason =
   | CaptureReason
   | ResponseReason
   | 'item-too-large' // memcached cannot keep an item of this size
+  | 'served-stale' // the app failed, and the stored page was served in its place
   | 'purged' // the page was purged while it was being rendered
 
 export interface PageCacheEvents {
-  /** `bytes` as stored, of all items of the entry; `ttlSeconds` from now. */
+  /** `bytes` as stored, of all items of the entry; fresh for `ttlSeconds` from now, 0 when it must be revalidated each time. */
   stored: [{ key: string; url: string; bytes: number; ttlSeconds: number }]
   /** `detail` names the field, directive, status or rule; '' when there is nothing to add. */
   skipped: [{ url: string; reason: SkipReason; detail: string }]

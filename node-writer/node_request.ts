@@ -26,12 +26,19 @@ function readScheme(req: IncomingMessage): string {
   return 'encrypted' in req.socket && req.socket.encrypted === true ? 'https' : 'http'
 }
 
-/** Repeated fields joined by ', '. Node's own `headers` keep only the first of some, such as User-Agent. */
 function joinFields(req: IncomingMessage, name: string): string {
+  return fieldOf(req, name) ?? ''
+}
+
+/**
+ * Repeated fields joined by ', '; null when there is none. Node's own `headers` keep only the first of some, such as
+ * User-Agent.
+ */
+export function fieldOf(req: IncomingMessage, name: string): string | null {
   const raw = req.rawHeaders
-  let joined = ''
+  let joined: string | null = null
   for (let i = 0; i < raw.length; i += 2) {
-    if ((raw[i] as string).toLowerCase() === name) joined += (joined === '' ? '' : ', ') + raw[i + 1]
+    if ((raw[i] as string).toLowerCase() === name) joined = (joined === null ? '' : joined + ', ') + (raw[i + 1] as string)
   }
   return joined
 }

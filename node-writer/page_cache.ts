@@ -39,8 +39,7 @@ export function pageCache(policy: LoadedPolicy | PolicyDocument | string, option
     return cache
   }
   const middleware = (req: IncomingMessage, res: ServerResponse, next?: () => void) => {
-    writer.watch(req, res)
-    next?.()
+    writer.handle(req, res, next)
   }
   const cache = Object.assign(middleware, {
     policy: writer.policy,

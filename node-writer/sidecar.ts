@@ -113,8 +113,8 @@ function connectOrigin(options: SidecarOptions): Origin {
 
   // httpxy merges repeated fields and completes targets; the app is to see the request as it came.
   function asItCame(request: ClientRequest, req: IncomingMessage, isUpgrade: boolean): void {
-    // X-Samekey-Key is between Nginx and the writer only.
-    const fields = fieldsByName(endToEndFields(req.rawHeaders, isUpgrade).filter(([name]) => name.toLowerCase() !== 'x-samekey-key'))
+    // X-Samekey-Key and X-Samekey-Forward are between Nginx and the writer only.
+    const fields = fieldsByName(endToEndFields(req.rawHeaders, isUpgrade).filter(([name]) => !/^x-samekey-(?:key|forward)$/i.test(name)))
     const names = new Set([...fields.keys()].map((name) => name.toLowerCase()))
     for (const name of request.getHeaderNames()) if (!names.has(name)) request.removeHeader(name)
     for (const [name, values] of fields) request.setHeader(name, values.length === 1 ? (values[0] as string) : values)

@@ -143,7 +143,7 @@ describe('a plain handler', () => {
       expect(entry?.head.status).toBe(stored?.status ?? 200)
       expect(entry?.body.toString('latin1')).toBe(Buffer.from(stored?.body ?? '').toString('latin1'))
       // An entry brings repeated fields together; what was compressible gains a Vary field.
-      expect(byName(entry?.head.headers ?? []).filter(([name]) => name !== 'Vary')).toEqual(byName(receivedFields(got)))
+      expect(byName(entry?.head.headers ?? []).filter(([name]) => name !== 'Vary' && name !== 'Date')).toEqual(byName(receivedFields(got)))
     } finally {
       await app.stop()
       await bare.stop()
@@ -244,11 +244,9 @@ describe('Express', () => {
   test.each([
     { id: 'send', status: 200, body: '<h1>Grüße</h1>' },
     { id: 'json', status: 200, body: '{"a":1}' },
-    { id: 'file', skipped: { reason: 'expired' } }, // sendFile says max-age=0
     { id: 'kept-file', status: 200, body: '<p>'.repeat(50_000) },
-    { id: 'redirect', skipped: { reason: 'vary', detail: 'accept' } }, // Express shows text or HTML by Accept
     { id: 'mounted', status: 404, body: 'not here' },
-  ])('$id', async ({ id, status, body, skipped }) => {
+  ])('$id', async ({ id, status, body }) => {
     const target = `/${id}?b=2`
     const cached = await startApp(app as unknown as Handler, { memcached: memcached.address })
     const bare = await startPlain(app as unknown as Handler)
@@ -256,7 +254,6 @@ describe('Express', () => {
       const outcome = cached.outcome()
       const got = await exchange(cached.port, cached.request(target))
       expect(got).toBe(await exchange(bare.port, plainRequest(bare.port, target)))
-      if (skipped !== undefined) return expect(await outcome).toMatchObject({ kind: 'skipped', ...skipped })
       expect(await outcome).toMatchObject({ kind: 'stored' })
       const entry = await readEntry(store, cached.key(target))
       expect(entry?.head.status).toBe(status)

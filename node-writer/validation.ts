@@ -1,0 +1,44 @@
+// Asking the app whether a stored page is still the page (RFC 9111 §4.3), and what its answer makes of it.
+
+import type { EntryHead } from '../njs/core/entry.js'
+import { isReplayable } from '../njs/core/entry.js'
+
+type Fields = [name: string, value: string][]
+
+export interface Validators {
+  'if-none-match'?: string
+  'if-modified-since'?: string
+}
+
+/** RFC 9111 §4.3.1: the stored validators as conditions; none when the page has none. */
+export function conditionsOf(head: EntryHead): Validators {
+  const etag = valueOf(head.headers, 'etag')
+  const modified = valueOf(head.headers, 'last-modified')
+  // We may have made it weak when we compressed the page: an app that compares strongly knows it as it sent it.
+  const tags = etag.startsWith('W/') && valueOf(head.headers, 'content-encoding') !== '' ? `${etag}, ${etag.slice(2)}` : etag
+  return { ...(etag === '' ? {} : { 'if-none-match': tags }), ...(modified === '' ? {} : { 'if-modified-since': modified }) }
+}
+
+/** RFC 9111 §3.2, §4.3.4: the stored header with every field that the 304 has in its new form. */
+export function freshenedFields(stored: Fields, received: Fields): Fields {
+  const news = received.filter(([name, value]) => isReplayable(name, value) && !NEVER_UPDATED.test(name) && !keepsStoredTag(name, value, stored))
+  const replaced = new Set(news.map(([name]) => name.toLowerCase()))
+  return [...stored.filter(([name]) => !replaced.has(name.toLowerCase())), ...news]
+}
+
+/** They describe the stored content, which a 304 does not have; Age is counted anew. */
+const NEVER_UPDATED = /^(?:content-encoding|content-type|content-range|content-length|age|cache-status)$/i
+
+/** Only the coding is ours: the tag stays weak when it is the same one. */
+function keepsStoredTag(name: string, value: string, stored: Fields): boolean {
+  return name.toLowerCase() === 'etag' && valueOf(stored, 'etag') === `W/${value}`
+}
+
+/** Seconds, RFC 9111 §4.2.3. */
+export function ageOf(head: EntryHead, now: number): number {
+  return head.initialAge + Math.max(now - head.storedAt, 0)
+}
+
+function valueOf(fields: Fields, name: string): string {
+  return fields.find(([other]) => other.toLowerCase() === name)?.[1] ?? ''
+}
