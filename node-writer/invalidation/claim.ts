@@ -39,3 +39,37 @@ export class Claims {
     if (claim.found === null) await this.items.delete(claim.version)
   }
 }
+
+/** Plain commands on the page's own item; node-writer/store.ts has them. */
+export interface Pages<Options> {
+  set(key: string, value: Buffer, options: Options): Promise<void>
+  delete(key: string): Promise<unknown>
+}
+
+/**
+ * Raw mode: Nginx would serve a claim as the page, so it lies beside it, and the two cannot be changed in one step. A
+ * page that was purged while it was being stored is taken away again; it can be seen for one round trip, and stays until
+ * it expires if this process dies in that moment. A purge deletes `besideKeyOf(key)` first, then `key`.
+ */
+export class RawClaims<Options> {
+  constructor(private readonly items: Atomic, private readonly pages: Pages<Options>, private readonly seconds: number) {}
+
+  async begin(key: string): Promise<Version | null> {
+    const beside = besideKeyOf(key)
+    return (await this.items.add(beside, CLAIM, { ttlSeconds: this.seconds })) ?? this.items.get(beside)
+  }
+
+  async store(key: string, claim: Version, page: Buffer, options: Options): Promise<boolean> {
+    const renewed = await this.items.replace(claim, CLAIM, { ttlSeconds: this.seconds })
+    if (renewed === null) return false
+    await this.pages.set(key, page, options)
+    const still = await this.items.get(besideKeyOf(key)).catch(() => null)
+    if (still !== null && still.cas.equals(renewed.cas)) return true
+    await this.pages.delete(key)
+    return false
+  }
+}
+
+export function besideKeyOf(key: string): string {
+  return `${key}#c`
+}

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { clockOf, formatBanList, judge, parseBanList } from '../../njs/core/bans.js'
 import { BanLists } from '../../node-writer/invalidation/ban_list.js'
-import { Claims } from '../../node-writer/invalidation/claim.js'
+import { besideKeyOf, Claims, RawClaims } from '../../node-writer/invalidation/claim.js'
 import { startMemcached, type Memcached } from '../support/memcached.js'
 import { connectItems, type Items } from './invalidation_items.js'
 
@@ -164,6 +164,45 @@ describe('claims', () => {
     await one.atomic.add(key, bytes('stale entry'), minute)
     await here.end((await here.begin(key))!)
     expect(await valueOf()).toBe('stale entry')
+  })
+})
+
+describe('claims beside the page (raw mode)', () => {
+  const purge = async () => {
+    await remove(besideKeyOf(key))
+    await remove()
+  }
+  /** `beforeSet` happens when the page is on its way to memcached. */
+  const claimsOf = (beforeSet = async () => {}) => new RawClaims(one.atomic, {
+    async set(name, value) {
+      await beforeSet()
+      await one.atomic.add(name, value, minute)
+    },
+    delete: (name) => remove(name)
+  }, 60)
+
+  test('a render is stored, and the claim is never the page', async () => {
+    const claims = claimsOf()
+    const claim = (await claims.begin(key))!
+    expect(await valueOf()).toBeUndefined()
+    expect(await claims.store(key, claim, bytes('page'), {})).toBe(true)
+    expect(await valueOf()).toBe('page')
+  })
+
+  test('a purge during the render wins', async () => {
+    const claims = claimsOf()
+    const claim = (await claims.begin(key))!
+    await purge()
+    await claims.begin(key)
+    expect(await claims.store(key, claim, bytes('old'), {})).toBe(false)
+    expect(await valueOf()).toBeUndefined()
+  })
+
+  test('a purge while the page is being stored wins, a moment later', async () => {
+    const claims = claimsOf(purge)
+    const claim = (await claims.begin(key))!
+    expect(await claims.store(key, claim, bytes('old'), {})).toBe(false)
+    expect(await valueOf()).toBeUndefined()
   })
 })
 
