@@ -4,7 +4,7 @@ import { cpuNanoseconds, residentBytes } from './processes.js'
 import { median, quantile } from './statistics.js'
 import { runWrk, type Answered, type Load } from './wrk.js'
 
-export interface Case extends Pick<Load, 'target' | 'requests'> {
+export interface Case extends Pick<Load, 'target' | 'targets'> {
   id: string
   subject: Subject
 }
@@ -42,10 +42,15 @@ export async function measureRounds(cases: readonly Case[], { rounds, secondsEac
   return samples
 }
 
-/** One load, and what it took. */
-export async function measureLoad(subject: Subject, load: Omit<Load, 'port'>): Promise<Sample> {
+/** One load by wrk, and what it took. */
+export function measureLoad(subject: Subject, load: Omit<Load, 'port'>): Promise<Sample> {
+  return measureCost(subject, () => runWrk({ ...load, port: subject.port }))
+}
+
+/** What a load took, whoever makes it. */
+export async function measureCost(subject: Subject, work: () => Promise<Answered>): Promise<Sample> {
   const [workers, system] = [cpuNanoseconds(subject.workers), cpuNanoseconds(subject.system)]
-  const answered = await runWrk({ ...load, port: subject.port })
+  const answered = await work()
   const each = (nanoseconds: number) => nanoseconds / 1000 / answered.requests
   return {
     ...answered, workerCpu: each(cpuNanoseconds(subject.workers) - workers), systemCpu: each(cpuNanoseconds(subject.system) - system),

@@ -1,17 +1,8 @@
--- Sends the requests of a file and ends in one JSON line. A line of the file is a target, or METHOD, target, Cookie and
--- User-Agent with tabs between them. The second argument 'once' ends the run after the last line; else it starts over.
--- Without a file wrk's own URL is asked for.
+-- Asks for the targets of a file, one a line, and ends in one JSON line. The second argument 'once' ends the run after
+-- the last target; else it starts over. Without a file wrk's own URL is asked for. (No HEAD: wrk would wait for the body.)
 local requests = {}
 local position = 0
 local once = false
-
-local function format(line)
-  local method, target, cookie, agent = line:match("^(%u+)\t(%S+)\t([^\t]*)\t(.*)$")
-  if method == nil then return wrk.format("GET", line) end
-  local fields = { Host = wrk.headers.Host, ["User-Agent"] = agent }
-  if cookie ~= "" then fields.Cookie = cookie end
-  return wrk.format(method, target, fields)
-end
 
 -- wrk itself sleeps until its time is over, so whoever started it interrupts it after this line.
 local function finish()
@@ -22,7 +13,7 @@ end
 
 function init(arguments)
   if arguments[1] == nil then return end
-  for line in io.lines(arguments[1]) do requests[#requests + 1] = format(line) end
+  for line in io.lines(arguments[1]) do requests[#requests + 1] = wrk.format("GET", line) end
   once = arguments[2] == "once"
   request = function()
     position = position + 1

@@ -9,10 +9,10 @@ const script = fileURLToPath(new URL('wrk.lua', import.meta.url))
 export interface Load {
   port: number
   connections: number
-  /** What is asked for over and over: a target, or a file of requests as wrk.lua reads it. */
+  /** What is asked for over and over: a target, or a file with a target a line. */
   target?: string
-  requests?: string
-  /** Whole seconds, wrk knows no parts of one; or 'once': until the file's last request has been sent. */
+  targets?: string
+  /** Whole seconds, wrk knows no parts of one; or 'once': until the file's last one has been asked for. */
   seconds: number | 'once'
 }
 
@@ -29,12 +29,12 @@ export interface Answered {
 const LONGEST_SECONDS = 600
 
 /** Throws when a single request failed: what is measured then is not what was meant. */
-export async function runWrk({ port, connections, target = '/', requests, seconds }: Load): Promise<Answered> {
+export async function runWrk({ port, connections, target = '/', targets, seconds }: Load): Promise<Answered> {
   const { wrk } = await ensure(['wrk'])
   const once = seconds === 'once'
   const running = execa(wrk, [
     '-t', '1', '-c', String(connections), '-d', `${once ? LONGEST_SECONDS : seconds}s`, '--timeout', '30s', '-H', `Host: ${HOST}`, '-s', script,
-    `http://127.0.0.1:${port}${target}`, ...(requests === undefined ? [] : ['--', requests, ...(once ? ['once'] : [])])
+    `http://127.0.0.1:${port}${target}`, ...(targets === undefined ? [] : ['--', targets, ...(once ? ['once'] : [])])
   ])
   running.stdout.on('data', (chunk: Buffer) => { if (chunk.includes('the last request has been sent')) running.kill('SIGINT') })
   const { stdout } = await running

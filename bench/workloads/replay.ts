@@ -1,8 +1,7 @@
 // A site's traffic through caches that are empty at first: how much the app still has to render, and what all of it costs.
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Folder } from '../machine/folder.js'
-import { measureLoad, type Sample } from '../machine/rounds.js'
+import { measureCost, type Sample } from '../machine/rounds.js'
+import { sendVisits } from '../machine/visits.js'
 import { startOrigin } from '../origin/origin.js'
 import { startProxyCache } from '../subjects/proxy_cache.js'
 import { POLICY, startSamekey } from '../subjects/samekey.js'
@@ -42,10 +41,9 @@ export async function replay(options: ReplayOptions): Promise<Replayed[]> {
 async function replayOne(folder: Folder, start: Start, options: ReplayOptions): Promise<Replayed> {
   const base = { memcached: await folder.startMemcached(), origin: await startOrigin(folder) }
   const subject = await start(folder, base)
-  const requests = join(folder.path, 'requests')
-  await writeFile(requests, traffic(options).map(({ method, target, cookie, agent }) => `${method}\t${target}\t${cookie}\t${agent}\n`).join(''))
+  const visits = traffic(options)
   options.log(`replay of ${options.requests} requests: ${subject.id}`)
   const origin = subject.origin ?? base.origin
-  const sample = await measureLoad(subject, { requests, seconds: 'once', connections: options.connections })
+  const sample = await measureCost(subject, () => sendVisits(subject.port, visits, options.connections))
   return { ...sample, subject: subject.id, renders: await origin.renders() }
 }

@@ -29,11 +29,11 @@ export async function writerLoop({ rounds, log }: { rounds: number; log: (line: 
     const plain = await startNoCache(folder, base, PEERS_ENGINE.suite)
     const samekey = await startSamekey(folder, base, { ...PEERS_ENGINE, id: 'samekey', policy: POLICY, compress: false })
     const costOf = async (origin: Origin, port: number, round: number) => {
-      const requests = join(folder.path, 'requests')
+      const targets = join(folder.path, 'targets')
       // Always others, so that every one is rendered and stored.
-      await writeFile(requests, Array.from({ length: PAGES_EACH }, (_, i) => `/articles/12k/${round}/${i}\n`).join(''))
+      await writeFile(targets, Array.from({ length: PAGES_EACH }, (_, i) => `/articles/12k/${round}/${i}\n`).join(''))
       const [before, renders] = [mainThreadNanoseconds(origin.pids), await origin.renders()]
-      await runWrk({ port, requests, seconds: 'once', connections: 4 })
+      await runWrk({ port, targets, seconds: 'once', connections: 4 })
       return (mainThreadNanoseconds(origin.pids) - before) / 1000 / (await origin.renders() - renders)
     }
     const [without, withWriter]: [number[], number[]] = [[], []]
