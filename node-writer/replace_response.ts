@@ -2,7 +2,7 @@
 // the stored page will do (a 304 to our condition, or an error while it may be served stale), the client gets that page
 // and the rest of what the app writes goes nowhere. Otherwise everything passes as it is.
 
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { type OutgoingHttpHeader, type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
 
 type Fields = [name: string, value: string][]
 
@@ -34,7 +34,7 @@ export function replaceResponse(res: ServerResponse, isHead: boolean, choose: (s
     for (const name of res.getHeaderNames()) res.removeHeader(name)
     const { headers, body } = replacement
     const length: Fields = [['Content-Length', String(body.length)]]
-    own['writeHead']?.call(res, replacement.status, [...headers, ...length].flat())
+    own['writeHead']?.call(res, replacement.status, STATUS_CODES[replacement.status] ?? '', [...headers, ...length].flat())
     own['end']?.call(res, isHead ? undefined : body)
     return true
   }
