@@ -1,7 +1,8 @@
-// Makes a fresh clone ready to run: the npm packages of package-lock.json. Plain JavaScript, because without them
+// Makes a fresh clone ready to run: the npm packages of package-lock.json, and dist/. Plain JavaScript, because without them
 // there is no TypeScript.
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
@@ -31,4 +32,25 @@ function packagesOf(lockFile) {
   } catch {
     return undefined
   }
+}
+
+/** Builds dist/ if its sources are newer. The types are left out: nothing that runs needs them, and they take the longest. */
+export function ensureBuilt() {
+  if (isBuilt()) return
+  const { status } = spawnSync(process.execPath, ['build.mjs', '--no-types'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  if (status !== 0) throw new Error('the build failed')
+}
+
+/** Whether dist/ is newer than its sources. A build empties dist/, which others may be using, so none is done in vain. */
+function isBuilt() {
+  const built = ['index.js', 'cli.js', 'njs/samekey.js'].map((name) => modified(join(root, 'dist', name)))
+  const sources = ['njs', 'nginx', 'node-writer', 'cli'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true }).map((name) => modified(join(root, folder, name)))
+  )
+  return Math.min(...built) > Math.max(...sources, modified(join(root, 'package.json')), modified(join(root, 'build.mjs')))
+}
+
+/** Milliseconds since 1970; 0 when there is no such file. */
+function modified(path) {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
 }
