@@ -114,7 +114,7 @@ async function buildNginxModule(parts, seldom) {
   }
   const names = Object.values(parts).flat().join(', ')
   const readable = `${[...imports].join('')}${code}export default { ${names} };\n`
-  const small = (await transform(readable, { format: 'esm', target: 'esnext', supported: njs079, charset: 'ascii', minifyWhitespace: true, minifyIdentifiers: true })).code
+  const small = (await transform(readable, { format: 'esm', target: 'esnext', supported: njs079, charset: 'ascii', minify: true })).code
   const footer = /var (\w+)=(\{[^{}]*\});export\{\1 as default\};\n$/.exec(small)
   if (!footer) throw new Error('esbuild changed its export footer; njs accepts only "export default"')
   code = `// samekey's njs module, built from njs/. Do not edit.\n${small.slice(0, footer.index)}export default ${footer[2]};\n`
@@ -144,7 +144,7 @@ async function buildNode() {
 mkdirSync(`${out}/njs`, { recursive: true })
 const bytes = await buildNginxModule(
   { 'njs/verdict.ts': ['verdict'], 'njs/replay.ts': ['replay', 'rescue', 'head', 'type'] },
-  [{ file: 'second_key', name: 'secondKey' }, { file: 'judge', name: 'judge' }, { file: 'narrow', name: 'narrow' }]
+  [{ file: 'search', name: 'search' }, { file: 'second_key', name: 'secondKey' }, { file: 'judge', name: 'judge' }, { file: 'narrow', name: 'narrow' }]
 )
 await buildVectorRunner()
 await buildNode()

@@ -3,34 +3,35 @@
 // VM: its head goes into the header filter and memcached_pass streams it.
 //
 // The njs engines pay for every function and regex that a request loads, so what few requests need is in files of its
-// own, which build.mjs loads when they are first called: second_key.ts, judge.ts, narrow.ts.
+// own, which build.mjs loads when they are first called: search.ts, second_key.ts, judge.ts, narrow.ts.
 
 import policy from 'samekey_policy.js'
 import type { EntryHead } from './core/entry.js'
 import { FIXED_BYTES, headBytes, parseHead } from './core/entry.js'
 import judge from './judge.js'
 import narrow from './narrow.js'
+import search from './search.js'
 import secondKey from './second_key.js'
 
 /** js_content of the page location: asks memcached for the entry of $samekey_key. */
 function replay(r: NginxHTTPRequest): void {
-  lookUp(r, '', false)
+  lookUp(r, '', 'uri-miss', false)
 }
 
 /** js_content of @samekey_rescue, where the request comes when the app cannot be reached (RFC 5861 §4). */
 function rescue(r: NginxHTTPRequest): void {
-  lookUp(r, '', true)
+  lookUp(r, '', 'uri-miss', true)
 }
 
 // -------------------------------------------------------------------------------------------------------- look up
 
-/** `key` is '' for the page's own. */
-function lookUp(r: NginxHTTPRequest, key: string, appAway: boolean): void {
+/** `key` is '' for the page's own; `miss` is what it is called when nothing is there (RFC 9211 §2.2). */
+function lookUp(r: NginxHTTPRequest, key: string, miss: string, appAway: boolean): void {
   if (key !== '') r.variables.samekey_second_key = key
   // The callback form: a promise would cost about 10 us a request.
   r.subrequest(key === '' ? '/.samekey/entry' : '/.samekey/second', { method: 'GET' }, (reply) => {
     try {
-      read(r, reply, key, appAway)
+      read(r, reply, key, miss, appAway)
     } catch (e) {
       r.error('samekey: ' + e)
       leave(r, 'uri-miss; detail=error', appAway)
@@ -38,17 +39,18 @@ function lookUp(r: NginxHTTPRequest, key: string, appAway: boolean): void {
   })
 }
 
-function read(r: NginxHTTPRequest, reply: NginxHTTPRequest, key: string, appAway: boolean): void {
+function read(r: NginxHTTPRequest, reply: NginxHTTPRequest, key: string, miss: string, appAway: boolean): void {
   if (reply.status !== 200) {
-    const miss = key === '' ? 'uri-miss' : 'vary-miss'
-    return leave(r, reply.status === 404 ? miss : miss + '; detail=memcached-' + reply.status, appAway)
+    if (reply.status !== 404) return leave(r, miss + '; detail=memcached-' + reply.status, appAway)
+    if (key !== '' || (r.variables.samekey_forward as string).indexOf('?') < 0) return leave(r, miss, appAway)
+    return search(r, (other) => (other === '' ? leave(r, miss, appAway) : lookUp(r, other, miss, appAway)))
   }
   const item = reply.responseBuffer as Buffer
   const start = item.slice(0, FIXED_BYTES).toString()
   const bytes = headBytes(start)
-  if (bytes < 0 && key === '' && start.startsWith('SKV1 ')) {
-    const second = secondKey(r, item.toString())
-    return second === '' ? leave(r, 'vary-miss', appAway) : lookUp(r, second, appAway)
+  if (bytes < 0 && miss === 'uri-miss' && start.startsWith('SKV1 ')) {
+    const second = secondKey(r, key === '' ? (r.variables.samekey_key as string) : key, item.toString())
+    return second === '' ? leave(r, 'vary-miss', appAway) : lookUp(r, second, 'vary-miss', appAway)
   }
   const text = bytes < 0 ? '' : item.slice(0, bytes).toString()
   const head = parseHead(text, item.length)

@@ -22,6 +22,12 @@ export function pageKey(scheme: string, host: string, target: string, variants: 
   return key.length <= MAX_KEY_BYTES ? key : shorten(key, sha256Hex)
 }
 
+/** Where a path's No-Vary-Search rule is kept (no_vary_search.ts): for all queries and variants of the path. */
+export function searchRuleKey(scheme: string, host: string, target: string, policy: Policy, sha256Hex: Sha256Hex): string {
+  const mark = target.indexOf('?')
+  return pageKey(scheme, host, mark < 0 ? target : target.slice(0, mark), '', policy, sha256Hex) + '#n'
+}
+
 /** The start stays readable; '#' stands in no canonical target, so a shortened key never equals a whole one. */
 function shorten(key: string, sha256Hex: Sha256Hex): string {
   const digest = '#' + sha256Hex(key)

@@ -1,11 +1,13 @@
 // An entry is a response again: whole, not modified, in part, or stale; on every engine, in one item and in two.
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { variantKey } from '../../njs/core/vary.js'
+import { digestOf, formatMarker, variantKey } from '../../njs/core/vary.js'
+import { searchRuleKey } from '../../njs/core/key.js'
+import { formatSearchRule, type SearchRule } from '../../njs/core/no_vary_search.js'
 import { sha256Hex } from '../../node-writer/key.js'
 import { engines } from '../support/engines.js'
 import { until } from '../support/until.js'
-import { now, startReplayStack, type Entry, type ReplayStack } from './replay_stack.js'
+import { HOST, now, startReplayStack, type Entry, type ReplayStack } from './replay_stack.js'
 import { showLogsOnFailure } from './stack.js'
 
 const MODIFIED = 'Mon, 01 Jan 2024 00:00:00 GMT'
@@ -184,12 +186,17 @@ describe.each(engines)('$id', (engine) => {
   })
 
   describe('vary', () => {
-    const marker = 'SKV1 accept-language,x-a\n'
-    const keyFor = (target: string, values: Record<string, string>) => variantKey(replay.keyOf(target), ['accept-language', 'x-a'], (name) => values[name] ?? null, sha256Hex)
-    async function put(target: string, values: Record<string, string>, body: string, apart = false) {
-      await replay.set(replay.keyOf(target), marker)
-      await replay.put(target, { body, apart, suffix: keyFor(target, values).slice(replay.keyOf(target).length), headers: [['Vary', 'Accept-Language, X-A'], ['ETag', `"${body}"`]] })
+    const fields = ['accept-language', 'x-a']
+    const keyFor = (target: string, values: Record<string, string>) => variantKey(replay.keyOf(target), fields, (name) => values[name] ?? null, sha256Hex)
+    async function put(target: string, pages: { values: Record<string, string>; body: string; apart?: boolean }[], known = pages.length) {
+      const keys = pages.map(({ values }) => keyFor(target, values))
+      await replay.set(replay.keyOf(target), formatMarker({ fields, digests: keys.slice(0, known).map(digestOf) }))
+      for (const [index, { body, apart = false }] of pages.entries()) {
+        await replay.put(target, { body, apart, suffix: (keys[index] as string).slice(replay.keyOf(target).length), headers: [['Vary', 'Accept-Language, X-A'], ['ETag', `"${body}"`]] })
+      }
     }
+    const english = { values: { 'accept-language': 'en, de;q=0.5', 'x-a': '1' }, body: 'english' }
+    const german = { values: { 'accept-language': 'de' }, body: 'german', apart: true }
     const asks = [
       { id: 'the same values', fields: ['Accept-Language: en,de;q=0.5', 'X-A: 1'], body: 'english' },
       { id: 'other blanks and case', fields: ['Accept-Language: EN , de; q=0.5', 'X-A:   1 '], body: 'english' },
@@ -201,8 +208,7 @@ describe.each(engines)('$id', (engine) => {
       { id: 'bytes', fields: ['Accept-Language: de', 'X-A: \u00e4'], body: 'app' }
     ]
     test.each(asks)('$id', async ({ fields, body }) => {
-      await put('/vary', { 'accept-language': 'en, de;q=0.5', 'x-a': '1' }, 'english')
-      await put('/vary', { 'accept-language': 'de' }, 'german', true)
+      await put('/vary', [english, german])
       replay.asked.length = 0
       const response = await replay.get('/vary', fields)
       expect([response.body.toString(), response.header('cache-status')]).toEqual([body, body === 'app' ? 'samekey; fwd=vary-miss' : expect.stringMatching(HIT)])
@@ -210,9 +216,53 @@ describe.each(engines)('$id', (engine) => {
       if (body !== 'app') expect((await replay.get('/vary', [...fields, `If-None-Match: "${body}"`])).status).toBe(304)
     })
 
+    test('what the marker does not name is not there', async () => {
+      await put('/vary-known', [english, german], 1)
+      expect((await replay.get('/vary-known', ['Accept-Language: en,de;q=0.5', 'X-A: 1'])).body.toString()).toBe('english')
+      expect((await replay.get('/vary-known', ['Accept-Language: de'])).body.toString()).toBe('app')
+    })
+
     test.each(['SKV1 \n', 'SKV1 b,a\n', 'SKV1 A\n', 'SKV1 a,b,c,d,e\n', 'SKV1 a', 'SKV1 a\nx\n'])('a bad marker %j', async (text) => {
       await replay.set(replay.keyOf('/bad-marker'), text)
       expect((await replay.get('/bad-marker')).header('cache-status')).toBe('samekey; fwd=vary-miss')
+    })
+  })
+
+  describe('what a path declares of its query', () => {
+    const put = (target: string, rule: Partial<SearchRule>) => replay.set(searchRuleKey('http', HOST, target, replay.policy, sha256Hex), formatSearchRule({ sort: false, names: [], only: false, ...rule }))
+    const asks = [
+      { id: 'an ignored argument', rule: { names: ['session'] }, stored: '/search?q=1', target: '/search?q=1&session=7' },
+      { id: 'all of them', rule: { only: true }, stored: '/search', target: '/search?q=1&session=7' },
+      { id: 'all but one', rule: { only: true, names: ['q'] }, stored: '/search?q=1', target: '/search?z=2&q=1' },
+      { id: 'in an escaped path', rule: { names: ['x'] }, stored: '/%C3%A4', target: '/%c3%a4?x=1' },
+      { id: 'in a long path', rule: { names: ['x'] }, stored: '/' + 'p'.repeat(300), target: `/${'p'.repeat(300)}?x=1` }
+    ]
+    test.each(asks)('$id', async ({ rule, stored, target }) => {
+      await put(stored, rule)
+      await replay.put(stored, { body: 'found' })
+      const response = await replay.get(target)
+      expect([response.body.toString(), response.header('cache-status')]).toEqual(['found', expect.stringMatching(HIT)])
+    })
+
+    test('a miss has the key and the target of the policy', async () => {
+      await put('/none', { names: ['x'] })
+      replay.asked.length = 0
+      expect((await replay.get('/none?x=1&a=2')).header('cache-status')).toBe('samekey; fwd=uri-miss')
+      expect(replay.asked.map(({ url, headers }) => [url, headers['x-samekey-key']])).toEqual([['/none?a=2&x=1', replay.keyOf('/none?x=1&a=2')]])
+    })
+
+    test('and what the page varies on', async () => {
+      await put('/both', { names: ['x'] })
+      const key = variantKey(replay.keyOf('/both'), ['x-a'], () => '1', sha256Hex)
+      await replay.set(replay.keyOf('/both'), formatMarker({ fields: ['x-a'], digests: [digestOf(key)] }))
+      await replay.put('/both', { body: 'found', suffix: key.slice(replay.keyOf('/both').length) })
+      expect((await replay.get('/both?x=1', ['X-A: 1'])).body.toString()).toBe('found')
+      expect((await replay.get('/both?x=1', ['X-A: 2'])).header('cache-status')).toBe('samekey; fwd=vary-miss')
+    })
+
+    test.each(['SKN1 xx\n', 'nonsense', 'SKV1 x-a\n', ''])('a bad rule %j', async (text) => {
+      await replay.set(searchRuleKey('http', HOST, '/bad-rule', replay.policy, sha256Hex), text)
+      expect((await replay.get('/bad-rule?x=1')).header('cache-status')).toBe('samekey; fwd=uri-miss')
     })
   })
 
