@@ -188,6 +188,7 @@ describe('cookies that the policy drops', () => {
     { id: 'its name in the value', cookies: ['session=visit=1'], expected: 'set-cookie' },
     { id: 'its name in an attribute', cookies: ['session; visit=1'], expected: 'set-cookie' },
     { id: 'no name', cookies: ['visit'], expected: 'set-cookie' },
+    { id: 'no name, and one character more', cookies: ['visits'], expected: 'set-cookie' },
     { id: 'empty', cookies: [''], expected: 'set-cookie' }
   ]
   test.each(cases)('$id', ({ cookies, expected }) => {
