@@ -7,7 +7,7 @@
 
 import fs from 'fs'
 import type { ListText } from './core/bans.js'
-import { judge } from './core/bans.js'
+import { judgeByBans } from './core/bans.js'
 
 /** Milliseconds. Less than the second that is promised, because a worker's clock and timers are not exact. */
 const HOLD_MS = 900
@@ -30,7 +30,7 @@ function check(r: NginxHTTPRequest, clock: string, tags: string[], page: () => s
   try {
     const copy = zone !== null ? fromZone(zone) : fromFile(r)
     // A clock that was set back makes a copy look younger than new.
-    const judgement = copy.asked <= now && now < copy.asked + HOLD_MS ? judge(copy.list, clock, tags, page) : 'unknown'
+    const judgement = copy.asked <= now && now < copy.asked + HOLD_MS ? judgeByBans(copy.list, clock, tags, page) : 'unknown'
     if (judgement !== 'unknown') return done(judgement === 'good')
   } catch (e) {
     // No copy, or not in one piece.
@@ -41,10 +41,10 @@ function check(r: NginxHTTPRequest, clock: string, tags: string[], page: () => s
     try {
       if (list !== '') zone !== null ? toZone(zone, now, list) : toFile(r, now, list)
     } catch (e) {
-      // It goes on, with a question to memcached for every hit.
-      r.warn('samekey: the ban list cannot be kept: ' + e)
+      // It goes on, with a question to memcached for every hit. Said now and then: it is true of every request.
+      if (Math.random() < 0.01) r.warn('samekey: the ban list cannot be kept: ' + e)
     }
-    done(judge(list, clock, tags, page) === 'good')
+    done(judgeByBans(list, clock, tags, page) === 'good')
   })
 }
 

@@ -56,7 +56,7 @@ export function clockOf(list: BanList): string {
  * Whether an entry may be served, by the list, the entry's clock and tags, and `page`, its canonical
  * `scheme://host/target`, which is asked for only when there is a prefix or a pattern to compare it with.
  */
-export function judge(list: ListText, clock: string, tags: string[], page: () => string): Judgement {
+export function judgeByBans(list: ListText, clock: string, tags: string[], page: () => string): Judgement {
   const start = list.slice(0, FIRST_LINE_BYTES)
   // Nothing was purged since: most entries, most of the time.
   if (clock !== '' && start.startsWith(MAGIC + clock + ' ')) return 'good'

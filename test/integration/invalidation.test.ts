@@ -1,6 +1,6 @@
 // Compare-and-swap, claims and the ban list on real memcached servers.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { clockOf, formatBanList, judge, parseBanList } from '../../njs/core/bans.js'
+import { clockOf, formatBanList, judgeByBans, parseBanList } from '../../njs/core/bans.js'
 import { BanLists } from '../../node-writer/invalidation/ban_list.js'
 import { besideKeyOf, Claims, RawClaims } from '../../node-writer/invalidation/claim.js'
 import { startMemcached, type Memcached } from '../support/memcached.js'
@@ -222,8 +222,8 @@ describe('the ban list', () => {
     await Promise.all(tags.map((tag, i) => (i % 2 === 0 ? here : there).append({ kind: 'tag', tags: [tag] })))
     const list = await here.current()
     expect(list.counter).toBe(200)
-    for (const tag of tags) expect(judge(formatBanList(list), before, [tag], () => '')).toBe('covered')
-    expect(judge(formatBanList(list), clockOf(list), tags, () => '')).toBe('good')
+    for (const tag of tags) expect(judgeByBans(formatBanList(list), before, [tag], () => '')).toBe('covered')
+    expect(judgeByBans(formatBanList(list), clockOf(list), tags, () => '')).toBe('good')
   })
 
   test('a clock read before a purge is covered, one read after it is not', async () => {
@@ -232,8 +232,8 @@ describe('the ban list', () => {
     await there.append({ kind: 'all' })
     const after = await here.clock()
     const text = (await valueOf())!
-    expect(judge(text, before, [], () => '')).toBe('covered')
-    expect(judge(text, after, [], () => '')).toBe('good')
+    expect(judgeByBans(text, before, [], () => '')).toBe('covered')
+    expect(judgeByBans(text, after, [], () => '')).toBe('good')
   })
 
   test('a list that was lost disowns everything older', async () => {
@@ -241,7 +241,7 @@ describe('the ban list', () => {
     const before = await here.clock()
     await remove()
     await there.append({ kind: 'tag', tags: ['x'] })
-    expect(judge((await valueOf())!, before, [], () => '')).toBe('unknown')
+    expect(judgeByBans((await valueOf())!, before, [], () => '')).toBe('unknown')
     expect(await here.clock()).not.toBe(before)
   })
 

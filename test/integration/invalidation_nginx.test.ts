@@ -43,6 +43,8 @@ function conf({ folder, listen, module, engineDirective }: Place, { memcached, e
   const fill = (name: string) => template(name).replace(/\{\{(\w+)\}\}/g, (_, place: string) => places[place] as string)
   return `
     load_module ${module};
+    # The tests' folder may be root's own.
+    ${process.getuid?.() === 0 ? 'user root;' : ''}
     worker_processes 2;
     events { worker_connections 1024; }
     error_log logs/error.log info;

@@ -1,6 +1,6 @@
 // Whether an entry may be served, by the text of the ban list.
 import { describe, expect, test } from 'vitest'
-import { clockOf, formatBanList, judge, parseBanList, type Ban, type BanList, type Judgement } from '../../njs/core/bans.js'
+import { clockOf, formatBanList, judgeByBans, parseBanList, type Ban, type BanList, type Judgement } from '../../njs/core/bans.js'
 import { addPurge, emptyList, MAX_COMPARED, MAX_LIST_BYTES, type Purge } from '../../node-writer/invalidation/compact.js'
 
 const EPOCH = 'Zq3-_0aBcDeFgHiJ'
@@ -13,7 +13,7 @@ function listOf(...purges: Purge[]): BanList {
 
 function judged(list: BanList | string, counter: number | string, { tags = [] as string[], url = page } = {}): Judgement {
   const clock = typeof counter === 'string' ? counter : `${EPOCH}.${counter}`
-  return judge(typeof list === 'string' ? list : formatBanList(list), clock, tags, () => url)
+  return judgeByBans(typeof list === 'string' ? list : formatBanList(list), clock, tags, () => url)
 }
 
 const tag = (...tags: string[]): Purge => ({ kind: 'tag', tags })
