@@ -128,7 +128,7 @@ function keyPlaces(networks: string[]): Record<string, string> {
   return {
     keyParameter: '$samekey_key_parameter',
     showKey: `# Who is told the key.\ngeo $samekey_shows_key {\n    default "";\n${rows}}\nmap "$samekey_shows_key$samekey_key" $samekey_key_parameter {\n` +
-      '    ~^1(?<samekey_shown>[^"\\\\]+)$ \'; key="$samekey_shown"\';\n    default "";\n}\n'
+      '    ~^1(?<samekey_shown>[!#-\\x5b\\x5d-~]+)$ \'; key="$samekey_shown"\';\n    default "";\n}\n'
   }
 }
 
