@@ -25,7 +25,8 @@ export async function sendVisits(port: number, visits: readonly Visit[], connect
 /** The bytes of the body. */
 function send(port: number, { method, target, cookie, agent: name }: Visit, agent: Agent): Promise<number> {
   return new Promise((resolve, reject) => {
-    const headers = { Host: HOST, 'User-Agent': name, ...(cookie === '' ? {} : { Cookie: cookie }) }
+    // As every browser and every crawler does.
+    const headers = { Host: HOST, 'User-Agent': name, 'Accept-Encoding': 'gzip', ...(cookie === '' ? {} : { Cookie: cookie }) }
     const sent = request({ host: '127.0.0.1', port, method, path: target, headers, agent, timeout: 30_000 }, (response) => {
       let bytes = 0
       response.on('data', (chunk: Buffer) => { bytes += chunk.length })

@@ -6,8 +6,8 @@ import { loadPolicy } from '../../node-writer/policy/load.js'
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
 import type { Engine } from '../../test/support/engines.js'
 import { rootfs } from '../../test/support/rootfs.js'
-import type { Folder } from '../machine/folder.js'
-import { startOrigin } from '../origin/origin.js'
+import type { Folder, Memcached } from '../machine/folder.js'
+import { startOrigin, type Origin } from '../origin/origin.js'
 import { storeByAsking, type Base, type Subject } from './subject.js'
 
 /** An ordinary site's. */
@@ -16,19 +16,26 @@ export const POLICY: PolicyDocument = { ignore: ['/admin', '/login', '/api/.*'] 
 export interface SamekeyOptions extends Pick<Engine, 'suite' | 'engine'> {
   id: string
   policy: PolicyDocument
+  /** Servers besides the base's one. */
+  moreMemcached?: readonly Memcached[]
+  /** The app whose writer this Nginx reads; one of its own if not given. */
+  writer?: Origin
   /** False where the bytes on the wire are to be those of other subjects. */
   compress: boolean
 }
 
-export async function startSamekey(folder: Folder, { memcached }: Base, { id, suite, engine, policy, compress }: SamekeyOptions): Promise<Subject> {
-  const origin = await startOrigin(folder, { samekey: { policy, memcached: memcached.address, compress } })
+export async function startSamekey(folder: Folder, { memcached }: Base, options: SamekeyOptions): Promise<Subject> {
+  const { id, suite, engine, policy, compress, moreMemcached = [] } = options
+  const servers = [memcached, ...moreMemcached]
+  const addresses = servers.map(({ address }) => address)
+  const origin = options.writer ?? await startOrigin(folder, { samekey: { policy, memcached: addresses.join(), compress } })
   const port = await getPort()
   const prefix = await folder.make(id.replace(/\W+/g, '-'))
   writeNginxFiles(prefix, {
-    policy: loadPolicy(policy), directory: prefix, app: origin.address, memcached: [memcached.address], listen: `127.0.0.1:${port}`, engine, workers: 1, accessLog: 'off',
+    policy: loadPolicy(policy), directory: prefix, app: origin.address, memcached: addresses, listen: `127.0.0.1:${port}`, engine, workers: 1, accessLog: 'off',
     modulePath: join(await rootfs(suite), 'usr/lib/nginx/modules/ngx_http_js_module.so')
   })
   const workers = await folder.startNginx({ suite, prefix, port })
   const hitStatus = 'samekey; hit'
-  return { id, port, workers, system: [...workers, ...memcached.pids, ...origin.pids], hitStatus, origin, store: storeByAsking(port, hitStatus) }
+  return { id, port, workers, system: [...workers, ...servers.flatMap(({ pids }) => pids), ...origin.pids], hitStatus, origin, store: storeByAsking(port, hitStatus) }
 }
