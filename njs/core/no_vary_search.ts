@@ -25,8 +25,8 @@ export function applySearchRule(target: string, rule: SearchRule): string {
 }
 
 // `SKN1 `, then `s` or `-`, then `k` (keep) or `d` (drop), then each name behind a space and '=': a name may be empty,
-// and never has a space.
-const RULE = /^SKN1 [s-][kd](?: =[!-~]*)*$/
+// and never has a space. Its end is not `$`, which in PCRE is also before a last line break.
+const RULE = /^SKN1 [s-][kd](?: =[!-~]*)*\n(?![\s\S])/
 const MAX_RULE_CHARACTERS = 4096
 
 /** As stored; '' when it is too long to be worth it. */
@@ -37,10 +37,8 @@ export function formatSearchRule(rule: SearchRule): string {
 
 /** The rule, or null when the text is none: whoever can write to memcached chose it. */
 export function parseSearchRule(text: string): SearchRule | null {
-  const line = text.slice(0, -1)
-  // Without a line break first: before one at the end PCRE's $ matches, too.
-  if (text.length > MAX_RULE_CHARACTERS || text.charAt(line.length) !== '\n' || /[^ -~]/.test(line) || !RULE.test(line)) return null
-  const words = line.split(' ')
+  if (text.length > MAX_RULE_CHARACTERS || !RULE.test(text)) return null
+  const words = text.slice(0, -1).split(' ')
   const flags = words[1] as string
   const names = words.slice(2).map((word) => word.slice(1))
   return names.length > MAX_RULE_NAMES ? null : { sort: flags.charAt(0) === 's', names: names, only: flags.charAt(1) === 'k' }
