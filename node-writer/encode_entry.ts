@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import compressible from 'compressible'
-import { formatHead, isReplayable } from '../njs/core/entry.js'
+import { canReturn, formatHead, isReplayable } from '../njs/core/entry.js'
 import type { Policy } from '../njs/core/policy.js'
 import type { ResponseHead } from './capture.js'
 
@@ -41,7 +41,7 @@ export interface EntryOptions {
 /** Head and body go into one item up to this size: what passes through njs in one piece costs too much above it. */
 const ONE_ITEM_BYTES = 200 * 1024
 
-/** Below this, gzip saves less than a packet. */
+/** Below this, gzip saves less than a packet. As gzip_min_length in nginx/samekey.server.conf. */
 const COMPRESS_FROM_BYTES = 1024
 
 const gzipAsync = promisify(gzip)
@@ -66,7 +66,7 @@ export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Poli
     headers: stored.headers
   })
   const whole = text('')
-  if (canReturn(head.status, stored.body) && whole.length + stored.body.length <= ONE_ITEM_BYTES) {
+  if (canReturn(head.status, stored.body.length) && whole.length + stored.body.length <= ONE_ITEM_BYTES) {
     return [{ key: options.key, value: Buffer.concat([Buffer.from(whole, 'latin1'), stored.body]), gzip: false }]
   }
   // Named by its content: another response can never put a different body under the key that a head holds.
@@ -75,11 +75,6 @@ export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Poli
     { key: bodyKey, value: stored.body, gzip: stored.gzip },
     { key: options.key, value: Buffer.from(text(bodyKey), 'latin1'), gzip: false }
   ]
-}
-
-/** njs takes the body of a 3xx for its Location, and shows Nginx's own page for an error without a body. */
-function canReturn(status: number, body: Buffer): boolean {
-  return status < 300 || (status >= 400 && body.length > 0)
 }
 
 interface Stored {
@@ -92,8 +87,9 @@ async function encodeBody(head: ResponseHead, body: Buffer, compress: boolean): 
   const headers = head.headers.filter(([name, value]) => isReplayable(name, value) && !WRITTEN_BY_NGINX.test(name) && !isOwnStatus(name, value))
   if (valueOf(headers, 'content-encoding') !== '') return { headers: withVary(headers), body, gzip: true }
   if (!mayCompress(headers)) return { headers, body, gzip: false }
+  if (body.length < COMPRESS_FROM_BYTES) return { headers, body, gzip: false }
   // Stored plain, it may still be compressed by Nginx (gzip on).
-  if (!compress || body.length < COMPRESS_FROM_BYTES) return { headers: withVary(headers), body, gzip: false }
+  if (!compress) return { headers: withVary(headers), body, gzip: false }
   const compressed = await gzipAsync(body)
   if (compressed.length >= body.length) return { headers: withVary(headers), body, gzip: false }
   return { headers: [...withVary(headers).map(weakenETag), ['Content-Encoding', 'gzip']], body: compressed, gzip: true }
