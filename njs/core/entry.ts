@@ -62,6 +62,8 @@ export function parseHead(text: string, itemBytes: number): EntryHead | null {
   const bodyBytes = Number(words[3])
   const bodyKey = absent(words[9] as string)
   if (itemBytes !== Number(words[2]) + (bodyKey === '' ? bodyBytes : 0)) return null
+  const status = Number(words[1])
+  if (bodyKey === '' && !canReturn(status, bodyBytes)) return null
 
   const headers: [string, string][] = []
   const lines = text.split('\n')
@@ -73,7 +75,7 @@ export function parseHead(text: string, itemBytes: number): EntryHead | null {
     headers.push([line.slice(0, colon), line.slice(colon + 2)])
   }
   return {
-    status: Number(words[1]),
+    status: status,
     bodyBytes: bodyBytes,
     storedAt: Number(words[4]),
     initialAge: Number(words[5]),
@@ -85,6 +87,11 @@ export function parseHead(text: string, itemBytes: number): EntryHead | null {
     tags: words[11] === '-' ? [] : (words[11] as string).split(','),
     headers: headers
   }
+}
+
+/** Whether the body may follow the head. njs takes that of a 3xx for its Location, and Nginx has its own page for an empty error. */
+export function canReturn(status: number, bodyBytes: number): boolean {
+  return status < 300 || (status >= 400 && bodyBytes > 0)
 }
 
 function absent(word: string): string {
