@@ -117,7 +117,7 @@ async function buildNginxModule(parts, seldom) {
   const small = (await transform(readable, { format: 'esm', target: 'esnext', supported: njs079, charset: 'ascii', minify: true })).code
   const footer = /var (\w+)=(\{[^{}]*\});export\{\1 as default\};\n$/.exec(small)
   if (!footer) throw new Error('esbuild changed its export footer; njs accepts only "export default"')
-  code = `// samekey's njs module, built from njs/. Do not edit.\n${small.slice(0, footer.index)}export default ${footer[2]};\n`
+  code = `// samekey: built, do not edit.\n${small.slice(0, footer.index)}export default ${footer[2]};\n`
   if (code.length > MAX_NJS_BYTES) throw new Error(`dist/njs/samekey.js has ${code.length} bytes, at most ${MAX_NJS_BYTES} are allowed`)
   writeFileSync(`${out}/njs/samekey.js`, code)
   return code.length
