@@ -10,6 +10,7 @@ import { policyModuleSource } from '../../node-writer/policy/module_source.js'
 import type { LoadedPolicy } from '../../node-writer/policy/types.js'
 import { type EngineId, runOnEngine } from '../support/engines.js'
 import type { VectorRequest } from '../vectors/to_request.js'
+import type { HttpInput } from '../vectors/to_result.js'
 import type { Input } from './vector_runner.js'
 
 // Read once: a build that goes on meanwhile replaces it.
@@ -26,6 +27,11 @@ export function digestIn(engine: EngineId, policy: LoadedPolicy, requests: Vecto
 
 export function headsIn(engine: EngineId, policy: LoadedPolicy, entries: { head: string; itemBytes: number }[]): Promise<(EntryHead | null)[]> {
   return runInEngine(engine, policy, { task: 'entries', entries })
+}
+
+/** One a vector of http.json. */
+export function resultsIn(engine: EngineId, policy: LoadedPolicy, inputs: HttpInput[]): Promise<string[]> {
+  return runInEngine(engine, policy, { task: 'http', inputs })
 }
 
 async function runInEngine<Result>(engine: EngineId, policy: LoadedPolicy, input: Input): Promise<Result> {

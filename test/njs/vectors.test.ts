@@ -1,12 +1,13 @@
 // The same vectors in every engine that Nginx may run the module in.
 import { describe, expect, test } from 'vitest'
 import { engines } from '../support/engines.js'
-import { checkEntry, checkGolden, checkGroup, checkVector } from '../vectors/check_vectors.js'
-import { type EntryVector, type GoldenKey, groups, policyNames, policyOf, readFile, resolveVectors } from '../vectors/read_vectors.js'
-import { headsIn, verdictsIn } from './run_in_engine.js'
+import { checkEntry, checkGolden, checkGroup, checkHttp, checkVector } from '../vectors/check_vectors.js'
+import { type EntryVector, type GoldenKey, groups, type HttpVector, policyNames, policyOf, readFile, resolveVectors } from '../vectors/read_vectors.js'
+import { headsIn, resultsIn, verdictsIn } from './run_in_engine.js'
 
 const goldenKeys = readFile<GoldenKey[]>('golden_keys.json')
 const entries = readFile<EntryVector[]>('entry.json')
+const http = readFile<HttpVector[]>('http.json')
 
 describe.each(engines)('$id', ({ id }) => {
   // One run of the engine for each policy: which one it has is decided by an import.
@@ -27,6 +28,12 @@ describe.each(engines)('$id', ({ id }) => {
     ]
     expect(verdicts, 'one verdict a request').toEqual([])
     expect(failures).toEqual([])
+  })
+
+  test('http.json', async () => {
+    const results = await resultsIn(id, policyOf('default'), http.map((vector) => vector.in))
+    expect(results.length).toBe(http.length)
+    expect(results.flatMap((result, index) => checkHttp(http[index] as HttpVector, result))).toEqual([])
   })
 
   test('entry.json', async () => {

@@ -5,9 +5,10 @@ import { formatHead, headBytes, parseHead } from '../../njs/core/entry.js'
 import { MAX_KEY_BYTES } from '../../njs/core/key.js'
 import { resolve } from '../../njs/core/resolve.js'
 import { sha256Hex } from '../../node-writer/key.js'
-import { checkEntry, checkGolden, checkGroup, checkVector } from '../vectors/check_vectors.js'
-import { type EntryVector, type GoldenKey, groups, policyOf, readFile, resolveFiles, resolveVectors, type Vector } from '../vectors/read_vectors.js'
+import { checkEntry, checkGolden, checkGroup, checkHttp, checkVector } from '../vectors/check_vectors.js'
+import { type EntryVector, type GoldenKey, groups, type HttpVector, policyOf, readFile, resolveFiles, resolveVectors, type Vector } from '../vectors/read_vectors.js'
 import { toRequest, type VectorRequest } from '../vectors/to_request.js'
+import { resultOf } from '../vectors/to_result.js'
 
 function resolveVector(request: VectorRequest, policy: string) {
   return resolve(toRequest(request), policyOf(policy), sha256Hex)
@@ -28,6 +29,10 @@ test.each(groups)('groups.json: $id', (group) => {
 // Changing a line there empties every deployed cache: see docs/key-format.md §10.
 test.each(readFile<GoldenKey[]>('golden_keys.json'))('golden_keys.json: $id', (golden) => {
   expect(checkGolden(golden, resolveVector(golden.in, golden.policy))).toEqual([])
+})
+
+test.each(readFile<HttpVector[]>('http.json'))('http.json: $id', (vector) => {
+  expect(checkHttp(vector, resultOf(vector.in, sha256Hex))).toEqual([])
 })
 
 describe('entry.json', () => {
@@ -59,7 +64,7 @@ test('what the app is shown has the same key again', () => {
 describe('the files follow schema.json', () => {
   const schema = readFile<{ $defs: Record<string, unknown> }>('schema.json')
   const ajv = new Ajv2020({ allErrors: true }).addSchema(schema, 'vectors')
-  const kinds: Record<string, string> = { 'groups.json': 'groups', 'golden_keys.json': 'goldenKeys', 'entry.json': 'entries', 'wire.json': 'wire' }
+  const kinds: Record<string, string> = { 'groups.json': 'groups', 'golden_keys.json': 'goldenKeys', 'entry.json': 'entries', 'http.json': 'http', 'wire.json': 'wire' }
   test.each([...resolveFiles, ...Object.keys(kinds)])('%s', (name) => {
     const rows = readFile<{ id: string }[]>(name)
     ajv.validate(`vectors#/$defs/${kinds[name] ?? 'vectors'}`, rows)

@@ -2,7 +2,7 @@
 
 import type { EntryHead } from '../../njs/core/entry.js'
 import type { Verdict } from '../../njs/core/resolve.js'
-import type { EntryVector, GoldenKey, Group, Vector } from './read_vectors.js'
+import type { EntryVector, GoldenKey, Group, HttpVector, Vector } from './read_vectors.js'
 
 /** Compares only what the vector names; a vector that names no bypass expects none. */
 export function checkVector(vector: Vector, verdict: Verdict, keyHead: string): string[] {
@@ -24,6 +24,10 @@ export function checkGroup(group: Group, verdicts: Verdict[]): string[] {
 
 export function checkGolden(golden: GoldenKey, verdict: Verdict): string[] {
   return verdict.key === golden.key ? [] : [`${golden.id}: the key is ${JSON.stringify(verdict.key)}, was ${JSON.stringify(golden.key)}: ${golden.why}`]
+}
+
+export function checkHttp(vector: HttpVector, result: string): string[] {
+  return result === vector.out ? [] : [`${vector.id}: ${JSON.stringify(result)}, expected ${JSON.stringify(vector.out)}: ${vector.why}`]
 }
 
 const ENTRY_MEMBERS = ['status', 'bodyBytes', 'storedAt', 'initialAge', 'freshUntil', 'refreshUntil', 'errorUntil', 'bodyKey', 'clock', 'tags', 'headers'] as const

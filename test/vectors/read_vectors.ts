@@ -8,6 +8,7 @@ import type { Verdict } from '../../njs/core/resolve.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
 import type { LoadedPolicy } from '../../node-writer/policy/types.js'
 import type { VectorRequest } from './to_request.js'
+import type { HttpInput } from './to_result.js'
 
 export interface Vector {
   id: string
@@ -40,6 +41,15 @@ export interface EntryVector {
   why: string
   in: { head: string; itemBytes: number }
   out: EntryHead | null
+}
+
+/** A condition, date, range, vary marker or request directive, and what the core makes of it (to_result.ts). */
+export interface HttpVector {
+  id: string
+  why: string
+  spec?: string
+  in: HttpInput
+  out: string
 }
 
 export interface WireVector {
