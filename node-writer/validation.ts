@@ -27,7 +27,7 @@ export function freshenedFields(stored: Fields, received: Fields): Fields {
 }
 
 /** They describe the stored content, which a 304 does not have; Age is counted anew. */
-const NEVER_UPDATED = /^(?:content-encoding|content-type|content-range|content-length|age|cache-status)$/i
+const NEVER_UPDATED = /^(?:content-encoding|content-range|content-length|age|cache-status)$/i
 
 /** Only the coding is ours: the tag stays weak when it is the same one. */
 function keepsStoredTag(name: string, value: string, stored: Fields): boolean {
