@@ -1,4 +1,4 @@
-// What the figures are held against: ratios of medians of CPU per request, taken in one run.
+// What the figures are held against: mostly CPU per request as a multiple of another subject's in the same round.
 import { compare, type Ratio, type Samples } from './machine/rounds.js'
 import type { Measured, Workloads } from './results.js'
 import { caseId, PAGES } from './workloads/hot_page.js'

@@ -59,16 +59,16 @@ export async function measureCost(subject: Subject, work: () => Promise<Answered
 }
 
 export interface Ratio {
-  /** Median CPU of the case by median CPU of what it is compared with. */
+  /** Median over the rounds of how much more CPU the case took than what it is compared with in the same round. */
   ratio: number
-  /** Quartiles of the ratios within the rounds: how far the machine lets this be known. */
+  /** Quartiles of the same: how far the machine lets it be known. */
   low: number
   high: number
 }
 
 export function compare(samples: Samples, id: string, against: string, of: 'workerCpu' | 'systemCpu' = 'workerCpu'): Ratio | null {
-  const [own, other] = [samples[id] ?? [], samples[against] ?? []].map((each) => each.map((sample) => sample[of])) as [number[], number[]]
-  if (own.length === 0 || other.length === 0) return null
-  const ratios = own.map((value, round) => value / (other[round] as number))
-  return { ratio: median(own) / median(other), low: quantile(ratios, 0.25), high: quantile(ratios, 0.75) }
+  const other = samples[against] ?? []
+  const ratios = (samples[id] ?? []).map((sample, round) => sample[of] / (other[round]?.[of] ?? NaN))
+  if (ratios.length === 0 || ratios.some(Number.isNaN)) return null
+  return { ratio: median(ratios), low: quantile(ratios, 0.25), high: quantile(ratios, 0.75) }
 }

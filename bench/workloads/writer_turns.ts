@@ -47,7 +47,7 @@ async function timePages(body: Buffer, cache?: PageCache): Promise<number> {
   const longest: number[] = []
   for (let i = 0; i < PAGES; i++) {
     longest.push(await timeCallbacks(async () => {
-      const stored = cache === undefined ? undefined : new Promise((resolve) => { cache.once('stored', resolve); cache.once('skipped', resolve) })
+      const stored = cache === undefined ? undefined : new Promise((resolve) => { cache.once('stored', resolve) })
       await get(port, `/page-${i}`)
       await stored
       await turn()
