@@ -85,7 +85,10 @@ interface Stored {
 
 async function encodeBody(head: ResponseHead, body: Buffer, compress: boolean): Promise<Stored> {
   const headers = head.headers.filter(([name, value]) => isReplayable(name, value) && !WRITTEN_BY_NGINX.test(name) && !isOwnStatus(name, value))
-  if (valueOf(headers, 'content-encoding') !== '') return { headers: withVary(headers), body, gzip: true }
+  const coding = valueOf(headers, 'content-encoding').toLowerCase()
+  if (coding === 'gzip') return { headers: withVary(headers), body, gzip: true }
+  // Nobody on the way undoes another coding: all clients get it, as they would from the app.
+  if (coding !== '') return { headers, body, gzip: false }
   if (!mayCompress(headers)) return { headers, body, gzip: false }
   if (body.length < COMPRESS_FROM_BYTES) return { headers, body, gzip: false }
   // Stored plain, it may still be compressed by Nginx (gzip on).

@@ -100,6 +100,7 @@ function connectOrigin(options: SidecarOptions): Origin {
   const target = { protocol, hostname, port: options.origin.port || (protocol === 'https:' ? 443 : 80) }
   const agent = new (protocol === 'https:' ? https : http).Agent({ keepAlive: true, maxFreeSockets: 64 })
   const outgoing = new WeakMap<IncomingMessage, ClientRequest>()
+  const answers = new WeakMap<IncomingMessage, IncomingMessage>()
   const timedOut = new WeakSet<IncomingMessage>()
   let down = false
 
@@ -135,7 +136,8 @@ function connectOrigin(options: SidecarOptions): Origin {
     asItCame(request, req, true)
     request.prependOnceListener('upgrade', (response) => (response.headers = fieldsByName(endToEndFields(response.rawHeaders, true)).object))
   })
-  proxy.on('proxyRes', (response, _req, res) => {
+  proxy.on('proxyRes', (response, req, res) => {
+    answers.set(req, response)
     if (down) options.onOriginChange?.(null)
     down = false
     // Nginx takes this field for itself. It would keep events until they fill a buffer.
@@ -148,6 +150,8 @@ function connectOrigin(options: SidecarOptions): Origin {
   proxy.on('error', (error: NodeJS.ErrnoException, req, to) => {
     if (to === undefined || req === undefined) return
     if (!('setHeader' in to)) return void to.end()
+    // RFC 9112 §6.3: what the app sends after a whole response is discarded, and the connection with it.
+    if (error.code?.startsWith('HPE_') && answers.get(req)?.complete) return
     if (mayRetry(error, req, to)) return send(req, to, false)
     if (to.destroyed) return
     if (!down) options.onOriginChange?.(error)

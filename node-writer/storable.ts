@@ -3,6 +3,7 @@
 
 import { trim } from '../njs/core/blank.js'
 import { parseHttpDate } from '../njs/core/http_date.js'
+import type { Mode } from '../njs/core/policy.js'
 import { MAX_VARY_FIELDS } from '../njs/core/vary.js'
 import type { ResponseHead } from './capture.js'
 import type { ReceiptTimes } from './http/age.js'
@@ -27,7 +28,7 @@ export type ResponseReason =
   | 'expired' // its freshness is over, and it has no validator
   | 'no-freshness' // neither the response nor the policy says how long
   | 'x-accel-redirect' // Nginx answers with another resource than this body
-  | 'content-encoding' // Nginx can only inflate gzip for clients that cannot take it
+  | 'content-encoding' // it is said to be gzip and is not, or a raw entry could not name its coding
   | 'header-bytes' // a field that cannot be replayed byte for byte
   | 'header-too-large'
   | RawReason
@@ -73,7 +74,7 @@ export function isStorable(head: ResponseHead, target: string, policy: LoadedPol
   const fields = joinFields(kept.headers)
   const { directives } = selectDirectives(fields)
 
-  const refused = refusedByRfc(kept.status, fields, directives, exchange) ?? refusedByForm(kept, fields)
+  const refused = refusedByRfc(kept.status, fields, directives, exchange) ?? refusedByForm(kept, fields, policy.mode)
   if (refused !== undefined) return refused
 
   const vary = uncoveredVary(fields, policy)
@@ -186,11 +187,13 @@ function uncoveredVary(fields: JoinedFields, policy: LoadedPolicy): string[] | S
 // -------------------------------------------------------------------------------------------------------------- form
 
 /** What would be another response when Nginx answers it. */
-function refusedByForm(head: ResponseHead, fields: JoinedFields): Storability | undefined {
+function refusedByForm(head: ResponseHead, fields: JoinedFields, mode: Mode): Storability | undefined {
   if (fields['x-accel-redirect'] !== undefined) return refuse('x-accel-redirect')
 
+  // RFC 9110 §12.5.3: the app was asked without Accept-Encoding, so a coding that it uses nevertheless is for everybody.
+  // Only a raw entry has no way to name one other than gzip.
   const coding = fields['content-encoding']
-  if (coding !== undefined && coding.toLowerCase() !== 'gzip') return refuse('content-encoding', coding)
+  if (mode === 'raw' && coding !== undefined && coding.toLowerCase() !== 'gzip') return refuse('content-encoding', coding)
 
   // Node sends a character beyond ASCII as one byte or as two, depending on the first chunk of the body, and the njs
   // engines read such bytes differently.
@@ -202,7 +205,7 @@ function refusedByForm(head: ResponseHead, fields: JoinedFields): Storability | 
 
 /** Whether a body that is said to be gzip is: what inflates to nothing must not be stored. True for every other body. */
 export function isGzip(head: ResponseHead, body: Buffer): boolean {
-  if (!head.headers.some(([name]) => name.toLowerCase() === 'content-encoding')) return true
+  if (!head.headers.some(([name, value]) => name.toLowerCase() === 'content-encoding' && value.toLowerCase() === 'gzip')) return true
   // RFC 1952 §2.3.1: magic and the one compression method.
   return body.length >= 18 && body[0] === 0x1f && body[1] === 0x8b && body[2] === 0x08
 }

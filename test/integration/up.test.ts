@@ -84,6 +84,11 @@ describe('pages', () => {
       expect(response.header('cache-status')).toBe('samekey; fwd=uri-miss')
     }
   })
+
+  test('of more than the announced length the rest is discarded, RFC 9112 §6.3', async () => {
+    const response = await get('/more-than-announced')
+    expect([response.status, response.complete, response.body.toString()]).toEqual([200, true, 'one'])
+  })
 })
 
 describe('what is no look-up reaches the app as it was sent', () => {

@@ -58,6 +58,9 @@ export async function startOrigin(port = 0): Promise<Origin> {
     } else if (record.target === '/half') {
       res.writeHead(200, { 'Content-Type': 'text/html', 'Cache-Control': 'max-age=60', 'Content-Length': '1000' })
       res.write('half', () => res.socket?.destroy())
+    } else if (record.target === '/more-than-announced') {
+      res.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': '3' })
+      res.end('onetwo')
     } else if (record.target === '/repeated') {
       res.setHeader('X-Repeated', ['one', 'two'])
       res.setHeader('Set-Cookie', ['a=1', 'b=2'])
