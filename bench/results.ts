@@ -53,5 +53,7 @@ export interface Results {
   /** One-minute load of the machine before and after: above its cores, others were at work as well. */
   load: { before: number; after: number }
   targets: Measured[]
+  /** Why a workload ended early, by its name. */
+  failures: Record<string, string>
   workloads: Workloads
 }

@@ -53,7 +53,7 @@ const full: Run = {
   curves: (rounds, log) => curves({ ...ROUND, rounds, log })
 }
 
-/** 0 when every workload ran, whatever the targets say; 2 for a command line that cannot be read. */
+/** 0 when every workload ran, whatever the targets say; 1 when one failed; 2 for a command line that cannot be read. */
 export async function run(args: string[]): Promise<number> {
   const { values: options } = parseArgs({
     args, options: {
@@ -73,7 +73,7 @@ export async function run(args: string[]): Promise<number> {
   printTargets(results.targets)
   if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, null, 1) + '\n')
   if (options.report) writeReport(results)
-  return 0
+  return Object.keys(results.failures).length === 0 ? 0 : 1
 }
 
 async function measure(plan: Partial<Run>, names: (keyof Workloads)[], rounds: number, extent: Results['extent']): Promise<Results> {
@@ -82,11 +82,20 @@ async function measure(plan: Partial<Run>, names: (keyof Workloads)[], rounds: n
   const machine = await describeMachine()
   const before = loadOfMachine()
   const workloads: Record<string, unknown> = {}
-  for (const name of names) workloads[name] = await plan[name]?.(rounds, log)
+  const failures: Record<string, string> = {}
+  for (const name of names) {
+    try {
+      workloads[name] = await plan[name]?.(rounds, log)
+    } catch (error) {
+      // What the others measured in an hour is kept.
+      failures[name] = (error as Error).message
+      log(`${name}: ${(error as Error).stack}`)
+    }
+  }
   return {
     samekey: { version: (JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string }).version, commit: commitOf(root) },
     extent, began: began.toISOString(), seconds: Math.round((Date.now() - began.getTime()) / 1000), machine, load: { before, after: loadOfMachine() },
-    targets: measureTargets(workloads as Workloads), workloads: workloads as Workloads
+    targets: measureTargets(workloads as Workloads), failures, workloads: workloads as Workloads
   }
 }
 

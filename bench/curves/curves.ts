@@ -54,10 +54,10 @@ const PLANS: CurvePlan[] = [
     }
   },
   {
-    id: 'variants', axis: 'variants of the page: values of a cookie',
-    prepare: (folder) => each([0, 2, 10, 50], async (values) => {
-      const variants = values === 0 ? [] : [{ name: 'flavour', cookie: 'flavour', values: Array.from({ length: values }, (_, i) => `v${i}`) }]
-      return ready(await start(folder, `variants ${values}`, { policy: { ...RAW, variants } }), PLAIN)
+    id: 'variants', axis: 'variants: dimensions of two values, by cookies',
+    prepare: (folder) => each([0, 1, 2, 4, 6], async (dimensions) => {
+      const variants = Array.from({ length: dimensions }, (_, i) => ({ name: `d${i}`, cookie: `d${i}`, values: ['a', 'b'] }))
+      return ready(await start(folder, `variants ${dimensions}`, { policy: { ...RAW, variants } }), PLAIN)
     })
   },
   {
