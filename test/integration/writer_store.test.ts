@@ -198,7 +198,7 @@ describe('a memcached in trouble', () => {
         socket.write(miss)
       })
     })
-    const own = new Store({ memcached: server.address, timeoutMs: 50 })
+    const own = new Store({ memcached: server.address, timeoutMs: 1000 })
     try {
       await expect(own.get('a')).rejects.toMatchObject({ code: 'timeout' })
       expect(await own.delete('a', { evenIfDown: true })).toBe(false)
