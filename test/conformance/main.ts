@@ -2,12 +2,15 @@
 // fails that baseline.json does not name.
 
 import { type ChildProcess, fork } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { suites, type Suite as DebianSuite } from '../support/rootfs.js'
+import { type Baseline, readBaseline, writeBaseline } from './baseline.js'
+import { readChoices } from './choices.js'
 import type { Outcome, RunOptions } from './one_run.js'
-import { failuresOf, report, type Choices } from './report.js'
+import { failuresOf, report, score } from './report.js'
 
 const USAGE = `npm run conformance -- [--suite LIST] [--engine njs|qjs] [--tests DIR] [--policy FILE] [--only ID] [--json FILE] [--record]
   --suite   whose Nginx: ${suites.join(', ')} (default: all of them)
@@ -16,13 +19,7 @@ const USAGE = `npm run conformance -- [--suite LIST] [--engine njs|qjs] [--tests
   --policy  a policy instead of test/conformance/policy.json
   --only    one test by its id, with the requests and responses that both ends see
   --json    write the outcome of every test to a file
-  --record  make this run the baseline`
-
-/** Of one suite's edition, Nginx and engine: the ids of the required and optimal tests that are known to fail. */
-type Baseline = Record<string, string[]>
-
-const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
-const readJson = <Value>(name: string, fallback: Value): Value => (existsSync(file(name)) ? JSON.parse(readFileSync(file(name), 'utf8')) : fallback)
+  --record  make this run the baseline; then \`npx tsx test/conformance/document.ts\``
 
 async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({
@@ -36,33 +33,44 @@ async function main(args: string[]): Promise<number> {
     console.log(USAGE)
     return 0
   }
-  const { engine } = values
+  const { engine, tests, only, policy } = values
   if (engine !== 'njs' && engine !== 'qjs') throw new Error(`--engine: expected njs or qjs, got ${JSON.stringify(engine)}\n${USAGE}`)
-  const choices = readJson<Choices>('choices.json', {})
-  const baseline = readJson<Baseline>('baseline.json', {})
+  const choices = readChoices()
+  const baseline = readBaseline()
   const all: Record<string, Outcome[]> = {}
   let regressions = 0
-
   for (const debian of debianSuites(values.suite)) {
-    const { tests, only, policy } = values
     const outcomes = await inProcess({ debian, engine, ...(tests && { tests }), ...(only && { only }), ...(policy && { policy }) })
-    const name = `${tests === undefined ? 'release' : 'repository'} ${debian} ${engine}`
+    const name = [tests === undefined ? 'release' : 'repository', debian, engine, ...(policy === undefined ? [] : [basename(policy, '.json')])].join(' ')
     all[name] = outcomes
     console.log(report(name, outcomes, choices))
     if (only !== undefined) continue
-    const failed = failuresOf(outcomes).map(({ id }) => id)
-    if (values.record) baseline[name] = failed.sort()
-    const known = baseline[name]
-    if (known === undefined) console.log(`${name}: no baseline; --record makes one\n`)
-    const regressed = known === undefined ? [] : failed.filter((id) => !known.includes(id))
-    const better = known?.filter((id) => !failed.includes(id)) ?? []
-    if (better.length > 0) console.log(`better than the baseline: ${better.join(' ')}\n`)
-    if (regressed.length > 0) console.log(`REGRESSED: ${regressed.join(' ')}\n`)
-    regressions += regressed.length
+    if (values.record) record(baseline, name, outcomes)
+    else regressions += compare(baseline, name, outcomes)
   }
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(all, null, 2) + '\n')
-  if (values.record) writeFileSync(file('baseline.json'), JSON.stringify(baseline, null, 2) + '\n')
+  if (values.record) writeBaseline(baseline)
   return regressions === 0 ? 0 : 1
+}
+
+function record(baseline: Baseline, name: string, outcomes: Outcome[]): void {
+  const scores = { required: score(outcomes, 'required'), optimal: score(outcomes, 'optimal'), check: score(outcomes, 'check') }
+  baseline[name] = { date: new Date().toISOString().slice(0, 10), ...scores, failed: failuresOf(outcomes).map(({ id }) => id).sort() }
+}
+
+/** How many tests fail that did not; none when nothing is recorded. */
+function compare(baseline: Baseline, name: string, outcomes: Outcome[]): number {
+  const failed = failuresOf(outcomes).map(({ id }) => id)
+  const known = baseline[name]?.failed
+  if (known === undefined) {
+    console.log(`${name}: nothing is recorded to compare it with; --record does\n`)
+    return 0
+  }
+  const regressed = failed.filter((id) => !known.includes(id))
+  const better = known.filter((id) => !failed.includes(id))
+  if (better.length > 0) console.log(`better than recorded: ${better.join(' ')}\n`)
+  if (regressed.length > 0) console.log(`REGRESSED: ${regressed.join(' ')}\n`)
+  return regressed.length
 }
 
 function debianSuites(list: string): DebianSuite[] {
@@ -76,7 +84,7 @@ function debianSuites(list: string): DebianSuite[] {
 /** Ctrl-C reaches it too, by the terminal or by us; it takes down what it started before it ends. */
 function inProcess(options: RunOptions): Promise<Outcome[]> {
   return new Promise((resolve, reject) => {
-    const child: ChildProcess = fork(file('one_run.ts'), { execArgv: ['--import', 'tsx'] })
+    const child: ChildProcess = fork(fileURLToPath(new URL('one_run.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
     const end = (): void => void child.kill('SIGTERM')
     process.once('SIGTERM', end)
     process.once('SIGINT', () => {})

@@ -1,16 +1,16 @@
 // The suite once, against `samekey up` with one Nginx: a process of its own, because the suite keeps its results in
 // module state. Started by main.ts; sends one message with the outcome of every test.
 
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Programs } from '../../cli/programs.js'
 import { catchSignals } from '../../cli/signals.js'
 import { startStack } from '../../cli/stack.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
-import { inRootfs, rootfs, type Suite as DebianSuite } from '../support/rootfs.js'
+import type { Suite as DebianSuite } from '../support/rootfs.js'
 import { startOrigin } from './origin.js'
+import { programsOf } from './programs.js'
 import { loadSuite, type Category, type Kind, type Suite, type Verdict } from './suite.js'
 
 export interface RunOptions {
@@ -86,19 +86,6 @@ function onlyTest({ categories }: Suite, id: string): Category[] {
   const test = all.find((candidate) => candidate.id === id)
   if (test !== undefined) test.dump = true
   return categories.map((category) => ({ ...category, tests: category.tests.filter((each) => wanted.has(each.id)) })).filter(({ tests }) => tests.length > 0)
-}
-
-/** Programs are named by one path each, those of a rootfs need several words. */
-async function programsOf(debian: DebianSuite, folder: string): Promise<Programs> {
-  const script = async (program: 'nginx' | 'memcached'): Promise<string> => {
-    const file = join(folder, program)
-    const words = (await inRootfs(debian, program)).map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
-    writeFileSync(file, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`)
-    chmodSync(file, 0o755)
-    return file
-  }
-  const module = join(await rootfs(debian), 'usr/lib/nginx/modules/ngx_http_js_module.so')
-  return { nginx: await script('nginx'), memcached: await script('memcached'), njsModule: module }
 }
 
 if (process.send !== undefined) {

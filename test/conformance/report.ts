@@ -1,12 +1,11 @@
 // What a run says to a reader: how many of each kind passed, by category, and every test that did not, with the reason
 // why that is a choice (choices.json) or the word OPEN.
 
+import { type Choices, reasonOf } from './choices.js'
 import type { Outcome } from './one_run.js'
 import type { Kind } from './suite.js'
 
 export const KINDS: readonly Kind[] = ['required', 'optimal', 'check']
-
-export type Choices = Record<string, string>
 
 export const isPassed = ({ verdict }: Outcome): boolean => verdict === 'pass' || verdict === 'yes'
 
@@ -15,13 +14,13 @@ export const failuresOf = (outcomes: readonly Outcome[]): Outcome[] => outcomes.
 
 export function report(title: string, outcomes: readonly Outcome[], choices: Choices): string {
   const failures = failuresOf(outcomes)
-  const open = failures.filter(({ id }) => choices[id] === undefined)
+  const open = failures.filter(({ id }) => reasonOf(id, choices) === undefined)
   return [
     title,
     '',
     scoreTable(outcomes),
     '',
-    ...(failures.length === 0 ? ['Nothing failed.'] : ['Failed:', ...failures.flatMap((outcome) => describe(outcome, choices[outcome.id] ?? 'OPEN'))]),
+    ...(failures.length === 0 ? ['Nothing failed.'] : ['Failed:', ...failures.flatMap((outcome) => describe(outcome, reasonOf(outcome.id, choices) ?? 'OPEN'))]),
     '',
     `Checks answered no: ${outcomes.filter((outcome) => outcome.kind === 'check' && !isPassed(outcome)).map(({ id }) => id).join(' ') || 'none'}`,
     '',
