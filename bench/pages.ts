@@ -1,5 +1,6 @@
 // The pages that are measured, the same for every subject and for the app that renders them.
 import { createHash } from 'node:crypto'
+import { seeded } from '../test/fuzz/random.js'
 
 export const HOST = 'bench.example'
 
@@ -39,9 +40,19 @@ function bytesOf(one: string): number {
 
 const WORDS = 'a and as at by city day do early far for from go half her in is it its late light little long many me more most near new no of old on one only open or our over page part people place read river see so some still such than that the them there this time to town under up was we were when which with year you'.split(' ')
 
-/** Words in an order that `seed` decides: compresses like a page of text. */
-function html(bytes: number, seed: string): Buffer {
-  let text = `<!doctype html><title>${seed}</title>\n`
-  for (let i = 0; text.length < bytes; i++) text += `<p>${Array.from(createHash('sha256').update(`${seed} ${i}`).digest(), (byte) => WORDS[byte % WORDS.length]).join(' ')}.</p>\n`
-  return Buffer.from(text.slice(0, bytes))
+const LONGEST = 2 * KILOBYTE * KILOBYTE
+const text = words(LONGEST + 64 * KILOBYTE)
+
+/** Another stretch of the same text for every page: cheap to render, and it compresses like a page of text. */
+function html(bytes: number, one: string): Buffer {
+  const head = `<!doctype html><title>${one}</title>\n`
+  const from = createHash('sha256').update(one).digest().readUInt16BE(0)
+  return Buffer.from((head + text.slice(from, from + bytes)).slice(0, bytes))
+}
+
+function words(bytes: number): string {
+  const random = seeded(1)
+  let paragraphs = ''
+  while (paragraphs.length < bytes) paragraphs += `<p>${Array.from({ length: 60 }, () => random.pick(WORDS)).join(' ')}.</p>\n`
+  return paragraphs
 }
