@@ -16,7 +16,7 @@ export function nginxConf({ port, modules = [], http = '', server }: NginxConf):
     daemon off;
     pid nginx.pid;
     error_log error.log warn;
-    events { worker_connections 16384; }
+    events { worker_connections 32768; }
     http {
       client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp; uwsgi_temp_path temp; scgi_temp_path temp;
       access_log off;

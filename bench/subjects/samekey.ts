@@ -1,4 +1,5 @@
 // samekey as `samekey nginx` generates it, with its writer in the app.
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import getPort from 'get-port'
 import { writeNginxFiles } from '../../nginx/generate.js'
@@ -35,7 +36,13 @@ export async function startSamekey(folder: Folder, { memcached }: Base, options:
     policy: loadPolicy(policy), directory: prefix, app: origin.address, memcached: addresses, listen: `127.0.0.1:${port}`, engine, workers: 1, accessLog: 'off',
     modulePath: join(await rootfs(suite), 'usr/lib/nginx/modules/ngx_http_js_module.so')
   })
+  await letOneWorkerTakeAll(join(prefix, 'nginx.conf'))
   const workers = await folder.startNginx({ suite, prefix, port })
   const hitStatus = 'samekey; hit'
   return { id, port, workers, system: [...workers, ...servers.flatMap(({ pids }) => pids), ...origin.pids], hitStatus, origin, store: storeByAsking(port, hitStatus) }
+}
+
+/** The sample's connections are for several workers; here one takes a crowd of 10,000, each with a connection to the app. */
+async function letOneWorkerTakeAll(file: string): Promise<void> {
+  await writeFile(file, (await readFile(file, 'utf8')).replace(/worker_connections \d+;/, 'worker_connections 32768;'))
 }
