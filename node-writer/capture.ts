@@ -2,12 +2,12 @@
 // complete and exactly what was sent, or nothing is kept.
 
 import { ServerResponse } from 'node:http'
+import { BodyCollector, type BodyReason } from './body_collector.js'
 
 /** Why a response could not be captured. */
 export type CaptureReason =
+  | BodyReason
   | 'incomplete' // the client or the app went away before the end
-  | 'content-length' // the body is not as long as the app had announced
-  | 'body-too-large' // more than maxBodyBytes
   | 'not-first' // middleware mounted before the page cache may change what it sees
   | 'capture' // the runtime does not show what was sent
 
@@ -28,10 +28,17 @@ export interface CaptureObserver {
 
 type BodyMethod = (chunk?: unknown, encoding?: unknown, callback?: unknown) => unknown
 
+/**
+ * False when other middleware wrapped the response first, and stands between us and the wire, as compression would: it
+ * is given what we see, and sends something else. Middleware that comes later gives us what it sends.
+ */
+export function isFirst(res: ServerResponse): boolean {
+  return res.write === ServerResponse.prototype.write && res.end === ServerResponse.prototype.end
+}
+
 /** Nothing that is thrown here or by the observer reaches the app. */
 export function capture(res: ServerResponse, maxBodyBytes: number, observer: CaptureObserver): void {
-  const chunks: Buffer[] = []
-  let bytes = 0
+  const body = new BodyCollector(maxBodyBytes)
   let head: ResponseHead | undefined
   let over = false
   // An `end` of somebody else's may be made of `write`s, which must not count twice.
@@ -39,7 +46,7 @@ export function capture(res: ServerResponse, maxBodyBytes: number, observer: Cap
 
   function stop(): void {
     over = true
-    chunks.length = 0
+    body.drop()
   }
 
   function giveUp(reason: CaptureReason): void {
@@ -66,12 +73,7 @@ export function capture(res: ServerResponse, maxBodyBytes: number, observer: Cap
   }
 
   function see(chunk: unknown, encoding: unknown): void {
-    if (!learnHead() || chunk === undefined || chunk === null || typeof chunk === 'function') return
-    // A copy: the app may use its buffer for something else as soon as it has been sent.
-    const copy = typeof chunk === 'string' ? Buffer.from(chunk, toEncoding(encoding)) : Buffer.from(chunk as Uint8Array)
-    bytes += copy.length
-    if (bytes > maxBodyBytes) return giveUp('body-too-large')
-    chunks.push(copy)
+    if (learnHead() && !body.add(chunk, encoding)) giveUp('body-too-large')
   }
 
   function wrap(method: BodyMethod): BodyMethod {
@@ -91,21 +93,17 @@ export function capture(res: ServerResponse, maxBodyBytes: number, observer: Cap
     }
   }
 
-  // Whoever wrapped these first stands between us and the wire, as compression would: it is given what we see, and
-  // sends something else. Middleware that comes later gives us what it sends.
-  if (res.write !== ServerResponse.prototype.write || res.end !== ServerResponse.prototype.end) return giveUp('not-first')
+  if (!isFirst(res)) return giveUp('not-first')
   res.write = wrap(res.write as BodyMethod) as typeof res.write
   res.end = wrap(res.end as BodyMethod) as typeof res.end
 
   res.once('finish', () => quietly(() => {
     if (!learnHead()) return
     if (head === undefined) return giveUp('capture')
-    // RFC 9110 §6.4.1: these have no content, and Node ignores what is written.
-    const hasContent = head.status !== 204 && head.status !== 304
-    if (hasContent && !hasAnnouncedLength(head, bytes)) return giveUp('content-length')
-    const body = hasContent ? joined(chunks, bytes) : Buffer.alloc(0)
+    const whole = body.end(head)
+    if (typeof whole === 'string') return giveUp(whole)
     stop()
-    observer.onBody(body)
+    observer.onBody(whole)
   }))
   // 'close' without 'finish': the connection went first.
   res.once('close', () => quietly(() => giveUp('incomplete')))
@@ -126,16 +124,4 @@ function sentHead(res: ServerResponse): ResponseHead | undefined {
     return [line.slice(0, colon), line.slice(colon + 2)]
   })
   return { status: Number(status[1]), headers }
-}
-
-function joined(chunks: Buffer[], bytes: number): Buffer {
-  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes)
-}
-
-function hasAnnouncedLength(head: ResponseHead, bytes: number): boolean {
-  return head.headers.every(([name, value]) => name.toLowerCase() !== 'content-length' || value === String(bytes))
-}
-
-function toEncoding(encoding: unknown): BufferEncoding {
-  return typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'
 }

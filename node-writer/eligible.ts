@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { BypassReason } from '../njs/core/decide.js'
-import { resolveRequest } from './key.js'
+import { type PageAddress, resolveRequest } from './key.js'
 import { readRequest } from './node_request.js'
 import type { LoadedPolicy } from './policy/types.js'
 
@@ -16,7 +16,7 @@ export type RequestReason =
   | 'head' // a response to HEAD has no body to store
 
 export type Eligibility =
-  | { kind: 'eligible'; key: string; /** The canonical target, which the app was shown. */ target: string }
+  | { kind: 'eligible'; address: PageAddress }
   | { kind: 'skipped'; reason: RequestReason; detail: BypassReason | string }
   | { kind: 'drift'; nginxKey: string; writerKey: string }
 
@@ -38,7 +38,7 @@ export function judgeRequest(req: IncomingMessage, policy: LoadedPolicy): Eligib
   if (unkeyed !== undefined) return skipped('unkeyed-header', unkeyed)
   if (!isCanonicalCookie(request.cookie, policy)) return skipped('unkeyed-header', 'cookie')
 
-  return request.method === 'HEAD' ? skipped('head') : { kind: 'eligible', key: verdict.key, target: verdict.forward }
+  return request.method === 'HEAD' ? skipped('head') : { kind: 'eligible', address: { key: verdict.key, scheme: verdict.scheme, host: verdict.host, target: verdict.forward, variants: verdict.variants } }
 }
 
 function skipped(reason: RequestReason, detail = ''): Eligibility {

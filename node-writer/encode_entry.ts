@@ -8,6 +8,7 @@ import compressible from 'compressible'
 import { canReturn, formatHead, isReplayable } from '../njs/core/entry.js'
 import type { Policy } from '../njs/core/policy.js'
 import type { ResponseHead } from './capture.js'
+import { listMembers } from './http/fields.js'
 
 /** One `set`, in the order in which they are to be made. */
 export interface Item {
@@ -31,6 +32,8 @@ export interface EntryTimes {
 
 export interface EntryOptions {
   key: string
+  /** What a purge by tag finds it by. Default none. */
+  tags?: string[]
   times: EntryTimes
   /** Compress what is worth it. */
   compress: boolean
@@ -41,12 +44,15 @@ export interface EntryOptions {
 /** Head and body go into one item up to this size: what passes through njs in one piece costs too much above it. */
 const ONE_ITEM_BYTES = 200 * 1024
 
+/** A reader takes no longer head (njs/core/entry.ts); a little less, for the name of a body. */
+const MAX_HEAD_BYTES = 65536 - 200
+
 /** Below this, gzip saves less than a packet. As gzip_min_length in nginx/samekey.server.conf. */
 const COMPRESS_FROM_BYTES = 1024
 
 const gzipAsync = promisify(gzip)
 
-/** Null when no item could hold the body. */
+/** Null when no item could hold the body, or no head its fields. */
 export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Policy, options: EntryOptions): Promise<Item[] | null> {
   const stored = await encodeBody(head, body, options.compress)
   if (stored.body.length > options.maxItemBytes) return null
@@ -62,10 +68,11 @@ export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Poli
     errorUntil: options.times.errorUntil,
     bodyKey,
     clock: '',
-    tags: [],
+    tags: options.tags ?? [],
     headers: stored.headers
   })
   const whole = text('')
+  if (whole.length > MAX_HEAD_BYTES) return null
   if (canReturn(head.status, stored.body.length) && whole.length + stored.body.length <= ONE_ITEM_BYTES) {
     return [{ key: options.key, value: Buffer.concat([Buffer.from(whole, 'latin1'), stored.body]), gzip: false }]
   }
@@ -84,7 +91,10 @@ interface Stored {
 }
 
 async function encodeBody(head: ResponseHead, body: Buffer, compress: boolean): Promise<Stored> {
-  const headers = head.headers.filter(([name, value]) => isReplayable(name, value) && !WRITTEN_BY_NGINX.test(name) && !isOwnStatus(name, value))
+  // RFC 9110 §7.6.1: fields that Connection names are for one connection.
+  const hopByHop = listMembers(valueOf(head.headers, 'connection').toLowerCase())
+  const headers = head.headers.filter(([name, value]) =>
+    isReplayable(name, value) && !WRITTEN_BY_NGINX.test(name) && !isOwnStatus(name, value) && !hopByHop.includes(name.toLowerCase()))
   const coding = valueOf(headers, 'content-encoding').toLowerCase()
   if (coding === 'gzip') return { headers: withVary(headers), body, gzip: true }
   // Nobody on the way undoes another coding: all clients get it, as they would from the app.

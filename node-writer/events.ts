@@ -5,6 +5,7 @@ import { EventEmitter } from 'node:events'
 import type { CaptureReason } from './capture.js'
 import type { RequestReason } from './eligible.js'
 import type { ResponseReason } from './storable.js'
+import { StoreError } from './store.js'
 
 /** Why a response was not stored. Stable strings, each explained where its type is declared. */
 export type SkipReason =
@@ -12,6 +13,8 @@ export type SkipReason =
   | CaptureReason
   | ResponseReason
   | 'item-too-large' // memcached cannot keep an item of this size
+  | 'request-no-store' // the policy lets requests say so (RFC 9111 §5.2.1.5)
+  | 'other-validator' // the app's 304 names another page than the one that it was asked about
   | 'served-stale' // the app failed, and the stored page was served in its place
   | 'purged' // the page was purged while it was being rendered
 
@@ -41,5 +44,14 @@ export class Events extends EventEmitter<PageCacheEvents> {
     } catch (error) {
       process.emitWarning(error instanceof Error ? error : String(error))
     }
+  }
+
+  skip(url: string, reason: SkipReason, detail = ''): void {
+    this.tell('skipped', { url, reason, detail })
+  }
+
+  fail(operation: Operation, key: string, error: Error): void {
+    const notAsked = error instanceof StoreError && (error.code === 'down' || error.code === 'busy')
+    this.tell(notAsked ? 'dropped' : 'error', { operation, key, error })
   }
 }

@@ -26,11 +26,24 @@ export function resolveUrl(url: string, policy: Policy): Verdict {
   return resolveRequest({ method: 'GET', target, host, scheme, cookie: '', guarded: '', header: () => '' }, policy)
 }
 
-/** The keys of an URL, one for every combination of the policy's variants; none when the URL is never looked up. */
+/** A page by all that its key is made of; each part is canonical. */
+export interface PageAddress {
+  key: string
+  scheme: string
+  host: string
+  target: string
+  variants: string
+}
+
+/** The pages of an URL, one for every combination of the policy's variants; none when the URL is never looked up. */
+export function pagesOfUrl(url: string, policy: Policy): PageAddress[] {
+  const { bypass, scheme, host, forward: target } = resolveUrl(url, policy)
+  if (bypass !== '') return []
+  return variantCombinations(policy.variants).map((variants) => ({ key: pageKey(scheme, host, target, variants, policy, sha256Hex), scheme, host, target, variants }))
+}
+
 export function keysOfUrl(url: string, policy: Policy): string[] {
-  const verdict = resolveUrl(url, policy)
-  if (verdict.bypass !== '') return []
-  return variantCombinations(policy.variants).map((variants) => pageKey(verdict.scheme, verdict.host, verdict.forward, variants, policy, sha256Hex))
+  return pagesOfUrl(url, policy).map(({ key }) => key)
 }
 
 /** What selectVariants can return: `['']` without variants, else `['de,phone', 'de,desktop', …]`. */

@@ -2,9 +2,10 @@
 // process that began before it will be stored. Otherwise it rejects.
 
 import type { StoreError } from './connection.js'
-import { keysOfUrl } from './key.js'
+import { type PageAddress, pagesOfUrl } from './key.js'
 import type { LoadedPolicy } from './policy/types.js'
 import type { Renders } from './renders.js'
+import { keyByRule, readRule, ruleKeyOf } from './search_rules.js'
 import type { Store } from './store.js'
 
 export interface PurgeResult {
@@ -41,9 +42,11 @@ const BATCH = 1000
 
 /** Takes absolute URLs and paths. Throws a TypeError for anything else, before anything is deleted. */
 export async function purge(urls: readonly string[], { policy, site, store, renders }: PurgeContext): Promise<PurgeResult> {
-  const pages = urls.flatMap((url) => absoluteUrls(url, site, policy)).map((url) => ({ url, keys: keysOfUrl(url, policy) }))
+  const named = urls.flatMap((url) => absoluteUrls(url, site, policy)).map((url) => ({ url, addresses: pagesOfUrl(url, policy) }))
+  // Before anything is waited for.
+  renders.purge(named.flatMap(({ addresses }) => addresses.map(({ key }) => key)))
+  const pages = await Promise.all(named.map(async ({ url, addresses }) => ({ url, keys: await allKeys(addresses, { policy, store, renders }) })))
   const keys = [...new Set(pages.flatMap((page) => page.keys))]
-  renders.purge(keys)
 
   const failures: { key: string; server: string; error: StoreError }[] = []
   let deleted = 0
@@ -70,4 +73,16 @@ function absoluteUrls(url: string, site: string | undefined, policy: LoadedPolic
   }
   const schemes = policy.scheme === '' ? ['http', 'https'] : [policy.scheme]
   return schemes.map((scheme) => `${scheme}://${match[2]}${url}`)
+}
+
+/** A path may have declared that it does not read all of its query: then its pages lie under other keys. */
+async function allKeys(addresses: PageAddress[], { policy, store, renders }: Omit<PurgeContext, 'site'>): Promise<string[]> {
+  const keys = addresses.map(({ key }) => key)
+  const [first] = addresses
+  if (first === undefined || policy.mode === 'raw') return keys
+  // Where the rule cannot be read, nothing can be deleted either, and that rejects.
+  const rule = await readRule(store, first, policy).catch(() => null)
+  if (rule === null) return keys
+  renders.purge([ruleKeyOf(first, policy)])
+  return [...new Set([...keys, ...addresses.map((address) => keyByRule(address, rule, policy))])]
 }

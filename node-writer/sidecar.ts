@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import { once } from 'node:events'
 import { createProxyServer } from 'httpxy'
 import { pageCache, type PageCache } from './page_cache.js'
+import { markUnreachable } from './stale.js'
 import { endToEndFields, fieldsByName, withoutUpgrade } from './sidecar_fields.js'
 import type { LoadedPolicy, PolicyDocument } from './policy/types.js'
 
@@ -191,6 +192,7 @@ function isRepeatable(req: IncomingMessage): boolean {
 /** RFC 9110 §15.6.3, §15.6.5. A response that has begun can only be cut off; where the app is, is no visitor's business. */
 function refuse(res: ServerResponse, isTimeout: boolean): void {
   if (res.headersSent) return void res.destroy()
+  markUnreachable(res)
   for (const name of res.getHeaderNames()) res.removeHeader(name)
   const [status, text] = isTimeout ? [504, 'The app did not answer in time.'] : [502, 'The app does not answer.']
   res.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' })

@@ -56,6 +56,11 @@ export class Store {
     return (this.servers[this.#place(key)] as ServerAddress).name
   }
 
+  /** For what these methods cannot do: compare and swap (invalidation/atomic.ts). */
+  connectionOf(key: string): Connection {
+    return this.#of(key)
+  }
+
   async get(key: string): Promise<StoredValue | null> {
     const { value, flags } = await this.#of(key).call((client) => client.get(key), { bytes: 0 })
     return value === null || flags === null ? null : { value, gzip: (flags.readUInt32BE(0) & GZIP_FLAG) !== 0 }

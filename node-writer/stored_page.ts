@@ -2,39 +2,36 @@
 // key. Only a request that must go to the app anyway waits for this, and never longer than the store's timeout.
 
 import { type EntryHead, FIXED_BYTES, headBytes, parseHead } from '../njs/core/entry.js'
-import { digestOf, parseMarker, variantKey, type VaryMarker } from '../njs/core/vary.js'
-import { sha256Hex } from './key.js'
+import type { Policy } from '../njs/core/policy.js'
+import { digestOf, parseMarker } from '../njs/core/vary.js'
+import type { PageAddress } from './key.js'
+import { keyByRule, readRule } from './search_rules.js'
+import { type FieldOf, secondKey } from './second_keys.js'
 import type { Store } from './store.js'
 
-/** A field of the request by its lower-case name, repeated ones joined by ', '; null when there is none. */
-export type FieldOf = (name: string) => string | null
-
 export interface StoredPage {
-  /** Where the entry lies: the page's key or a second one. */
+  /** Where the entry lies: the page's key, that by the rule of its path, or a second one. */
   key: string
   head: EntryHead
   body: Buffer
 }
 
-/** Null when there is nothing usable: no entry, an unreadable one, a body that is gone, a memcached that is away. */
-export async function readStoredPage(store: Store, key: string, field: FieldOf): Promise<StoredPage | null> {
-  try {
-    const item = await store.get(key)
-    if (item === null) return null
-    const marker = parseMarker(item.value.toString('latin1'))
-    if (marker === null) return await readEntry(store, key, item.value)
-    const second = variantKey(key, marker.fields, field, sha256Hex)
-    const entry = second === '' || !marker.digests.includes(digestOf(second)) ? null : await store.get(second)
-    return entry === null ? null : await readEntry(store, second, entry.value)
-  } catch {
-    return null
-  }
+/** Null when there is nothing usable: no entry, an unreadable one, a body that is gone. Rejects when memcached is in trouble. */
+export async function readStoredPage(store: Store, page: PageAddress, policy: Policy, field: FieldOf): Promise<StoredPage | null> {
+  const item = await store.get(page.key)
+  if (item !== null) return readItem(store, page.key, item.value, field)
+  const rule = await readRule(store, page, policy)
+  const key = rule === null ? page.key : keyByRule(page, rule, policy)
+  const other = key === page.key ? null : await store.get(key)
+  return other === null ? null : readItem(store, key, other.value, field)
 }
 
-/** The marker under a page's key; null when there is none. Rejects when memcached is in trouble. */
-export async function readMarker(store: Store, key: string): Promise<VaryMarker | null> {
-  const item = await store.get(key)
-  return item === null ? null : parseMarker(item.value.toString('latin1'))
+async function readItem(store: Store, key: string, item: Buffer, field: FieldOf): Promise<StoredPage | null> {
+  const marker = parseMarker(item.toString('latin1'))
+  if (marker === null) return readEntry(store, key, item)
+  const second = secondKey(key, marker.fields, field)
+  const entry = second === '' || !marker.digests.includes(digestOf(second)) ? null : await store.get(second)
+  return entry === null ? null : readEntry(store, second, entry.value)
 }
 
 async function readEntry(store: Store, key: string, item: Buffer): Promise<StoredPage | null> {

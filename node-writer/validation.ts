@@ -2,8 +2,7 @@
 
 import type { EntryHead } from '../njs/core/entry.js'
 import { isReplayable } from '../njs/core/entry.js'
-
-type Fields = [name: string, value: string][]
+import type { Fields } from './http/fields.js'
 
 export interface Validators {
   'if-none-match'?: string
@@ -26,12 +25,18 @@ export function freshenedFields(stored: Fields, received: Fields): Fields {
   return [...stored.filter(([name]) => !replaced.has(name.toLowerCase())), ...news]
 }
 
-/** They describe the stored content, which a 304 does not have; Age is counted anew. */
-const NEVER_UPDATED = /^(?:content-encoding|content-range|content-length|age|cache-status)$/i
+/** RFC 9111 §3.2: the length, and what we have processed: the coding may be ours. */
+const NEVER_UPDATED = /^(?:content-encoding|content-range|content-length|cache-status)$/i
 
 /** Only the coding is ours: the tag stays weak when it is the same one. */
 function keepsStoredTag(name: string, value: string, stored: Fields): boolean {
   return name.toLowerCase() === 'etag' && valueOf(stored, 'etag') === `W/${value}`
+}
+
+/** RFC 9111 §4.3.4: whether a 304 with this header can be about the stored page. */
+export function isSamePage(stored: Fields, received: Fields): boolean {
+  const opaque = (fields: Fields) => valueOf(fields, 'etag').replace(/^W\//, '')
+  return opaque(received) === '' || opaque(stored) === '' || opaque(received) === opaque(stored)
 }
 
 /** Seconds, RFC 9111 §4.2.3. */

@@ -32,7 +32,7 @@ export function visit(url: string, path: string, { method, headers = {}, form }:
         status: response.statusCode as number,
         headers: response.headers,
         // How long a hit stays fresh is another number every second.
-        cache: String(response.headers['cache-status'] ?? '').replace(/; ttl=\d+/, ''),
+        cache: String(response.headers['cache-status'] ?? '').replace(/(?:; stored)?; ttl=\d+/, ''),
         bytes,
         text: bytes.toString()
       }), reject)

@@ -66,7 +66,7 @@ function stored(target: string, headers = ''): Promise<string> {
 function gotStale(target: string): Promise<RawResponse> {
   return until(`${target} is stale`, async () => {
     const response = await send(target)
-    return /ttl=[1-9]|uri-miss/.test(status(response)) ? undefined : response
+    return /^samekey; (?:hit; ttl=[1-9]|fwd=uri-miss)/.test(status(response)) ? undefined : response
   })
 }
 

@@ -98,7 +98,7 @@ test('purge deletes every variant, and the next visitor gets a new page', async 
   expect(first.exitCode).toBe(0)
   expect(first.out.split('\n').map((line) => line.split(' ')[0])).toEqual(['deleted', 'deleted', ''])
   const next = await visit('/purge', 'Cookie: lang=de\r\n')
-  expect(next.header('cache-status')).toBe('samekey; fwd=uri-miss')
+  expect(next.header('cache-status')).toMatch(/^samekey; fwd=uri-miss/)
   expect(next.body).not.toEqual(german.body)
   const again = await samekey('purge', 'http://site.test/never', '--json')
   expect(again.out.trim().split('\n').map((line) => (JSON.parse(line) as { outcome: string }).outcome)).toEqual(['absent', 'absent'])

@@ -161,7 +161,7 @@ describe('what goes down around it', () => {
 
     await beginOrigin(first.port)
     const again = await get(port, '/other')
-    expect([again.status, again.header('cache-status')]).toEqual([200, 'samekey; fwd=uri-miss'])
+    expect([again.status, again.header('cache-status')]).toEqual([200, 'samekey; fwd=uri-miss; stored; ttl=60'])
     await until('the note', async () => (up.err().includes('answers again') ? true : undefined))
   })
 

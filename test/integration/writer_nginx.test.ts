@@ -77,7 +77,7 @@ describe.each([{ mode: 'full' as const, all: answers }, { mode: 'raw' as const, 
     const expected = Buffer.from(body)
     const outcome = app.outcome()
     const miss = await get(stack, `/${id}`, ['Accept-Encoding: gzip'])
-    expect(miss.header('cache-status')).toBe('samekey; fwd=uri-miss')
+    expect(miss.header('cache-status')).toBe('samekey; fwd=uri-miss; stored; ttl=60')
     expect(await outcome).toMatchObject({ kind: 'stored' })
 
     const plain = await get(stack, `/${id}?utm_source=test`)
@@ -112,6 +112,6 @@ describe.each([{ mode: 'full' as const, all: answers }, { mode: 'raw' as const, 
     const { id } = all[0] as Answer
     expect((await get(stack, `/${id}`)).header('cache-status')).toMatch(/^samekey; hit/)
     expect(await app.cache.purge(`http://example.org/${id}`)).toMatchObject({ deleted: 1 })
-    expect((await get(stack, `/${id}`)).header('cache-status')).toBe('samekey; fwd=uri-miss')
+    expect((await get(stack, `/${id}`)).header('cache-status')).toMatch(/^samekey; fwd=uri-miss/)
   })
 })

@@ -1,0 +1,43 @@
+// What a client has of a page already is between it and the cache: the app is asked for the whole page, and the client's
+// conditions are applied to its answer (RFC 9111 §4.3.2). If-Match and If-Unmodified-Since are for the app.
+
+import type { IncomingMessage } from 'node:http'
+import { isNotModified } from '../njs/core/condition.js'
+import type { Fields } from './http/fields.js'
+import { joinFields } from './http/fields.js'
+import { removeFields } from './request_fields.js'
+
+/** '' for a field that the client did not send. */
+export interface ClientConditions {
+  ifNoneMatch: string
+  ifModifiedSince: string
+}
+
+export const UNCONDITIONAL: ClientConditions = { ifNoneMatch: '', ifModifiedSince: '' }
+
+const TAKEN = ['if-none-match', 'if-modified-since', 'range', 'if-range'] as const
+
+/** RFC 9110 §13.1.1, §13.1.4: only the app can tell whether these hold, and they are evaluated before all others. */
+export function hasPrecondition(req: IncomingMessage): boolean {
+  return req.headers['if-match'] !== undefined || req.headers['if-unmodified-since'] !== undefined
+}
+
+/** Takes them from what the app is shown. RFC 9110 §14.2: a range may be answered with the whole. */
+export function takeConditions(req: IncomingMessage): ClientConditions {
+  const { 'if-none-match': ifNoneMatch = '', 'if-modified-since': ifModifiedSince = '' } = req.headers
+  if (TAKEN.some((name) => name in req.headers)) removeFields(req, TAKEN)
+  return { ifNoneMatch, ifModifiedSince }
+}
+
+/** The header of the 304 that this response becomes for the client (RFC 9110 §15.4.5); null when it must be sent as it is. */
+export function notModifiedFields(client: ClientConditions, status: number, fields: Fields, now: number): Fields | null {
+  if (status !== 200 || (client.ifNoneMatch === '' && client.ifModifiedSince === '')) return null
+  const { etag = '', 'last-modified': lastModified = '', date = '' } = joinFields(fields)
+  // A page that says neither is compared by nothing: that the client asked later than it was rendered proves nothing.
+  if (etag === '' && lastModified === '' && client.ifNoneMatch === '') return null
+  if (!isNotModified(client.ifNoneMatch, client.ifModifiedSince, { etag, lastModified, date, receivedAt: now }, now)) return null
+  return fields.filter(([name]) => !ABOUT_CONTENT.test(name) && (etag === '' || name.toLowerCase() !== 'last-modified'))
+}
+
+/** It would describe content that is not there. */
+const ABOUT_CONTENT = /^(?:content-(?:encoding|language|length|range|type)|accept-ranges|trailer|transfer-encoding)$/i

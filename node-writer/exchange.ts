@@ -1,0 +1,299 @@
+// One request that Nginx could not answer, from the look-up to what the client gets and what is stored. The order is
+// that of the methods. Only a request that is about a stored page waits for memcached, and never longer than its timeout.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { parseRequestDirectives } from '../njs/core/request_directives.js'
+import { type CacheStatus, type Forward, formatCacheStatus } from './cache_status.js'
+import { capture, type CaptureReason, isFirst, type ResponseHead } from './capture.js'
+import { type ClientConditions, hasPrecondition, notModifiedFields, takeConditions, UNCONDITIONAL } from './client_conditions.js'
+import type { Events, SkipReason } from './events.js'
+import type { Fields } from './http/fields.js'
+import { fieldOf } from './node_request.js'
+import type { PageAddress } from './key.js'
+import { ruleKeyOf } from './search_rules.js'
+import type { Pages } from './pages.js'
+import type { LoadedPolicy } from './policy/types.js'
+import type { Render, Renders } from './renders.js'
+import { type Answer, type Choice, replaceResponse } from './replace_response.js'
+import { setField } from './request_fields.js'
+import { staleReason } from './stale.js'
+import { isGzip, isStorable, type Storability, type Storable } from './storable.js'
+import type { Store } from './store.js'
+import { readStoredPage, type StoredPage } from './stored_page.js'
+import type { Uncacheable } from './uncacheable.js'
+import { ageOf, conditionsOf, freshenedFields, isSamePage } from './validation.js'
+
+/** What the exchanges of a writer share. */
+export interface Shared {
+  policy: LoadedPolicy
+  store: Store
+  pages: Pages
+  events: Events
+  renders: Renders
+  uncacheable: Uncacheable
+  timeoutMs: number
+  maxBodyBytes: number
+}
+
+/**
+ * Set by Nginx with X-Samekey-Key: why it sends the request, `fwd` or `fwd; detail=reason`; 'refresh' when a stale page has
+ * been served already.
+ */
+export const FORWARD_HEADER = 'x-samekey-forward'
+
+const FORWARDS: ReadonlySet<string> = new Set(['uri-miss', 'vary-miss', 'stale', 'request', 'refresh'])
+
+/** What these say is true of one request, as errors from 500 are of one moment, and not of the page. */
+const ABOUT_THE_REQUEST = new Set([206, 304, 408, 412, 413, 416, 417, 421, 425, 429, 431])
+
+/** A refresh that has not come to an end by then is taken for dead, and another may begin. */
+const REFRESH_LEASE_SECONDS = 30
+
+export class Exchange {
+  readonly #forward: Forward | 'refresh' | ''
+  /** What Nginx adds to that. */
+  readonly #detail: string
+  #client: ClientConditions = UNCONDITIONAL
+  #stored: StoredPage | null = null
+  /** The app has been asked whether the stored page is still the page. */
+  #isAsked = false
+  /** The client gets something else than the app says. */
+  #isReplaced = false
+  #began = performance.now()
+  #render!: Render
+  #verdict: Storability | Refusal | undefined
+  #receivedAt = 0
+
+  constructor(
+    private readonly shared: Shared,
+    private readonly req: IncomingMessage,
+    private readonly res: ServerResponse,
+    private readonly address: PageAddress,
+    private readonly url: string
+  ) {
+    const [forward = '', detail = ''] = String(req.headers[FORWARD_HEADER] ?? '').split('; detail=')
+    this.#forward = FORWARDS.has(forward) ? forward as Forward | 'refresh' : forward === '' ? '' : 'miss'
+    this.#detail = detail
+  }
+
+  /** Calls `next`, now or when memcached has said what is stored, unless the request needs no answer of the app's. */
+  begin(next?: () => void): void {
+    const isAboutStored = this.#forward === 'stale' || this.#forward === 'request' || this.#forward === 'refresh'
+    // Without `next` the app answers before memcached could. A raw entry has nothing to ask about.
+    if (isAboutStored && next !== undefined && this.shared.policy.mode === 'full' && isFirst(this.res)) return void this.#lookUp(next)
+    try {
+      this.#open()
+    } catch (error) {
+      this.shared.events.fail('watch', this.address.key, error as Error)
+    }
+    next?.()
+  }
+
+  // ------------------------------------------------------------------------------------------------------- the request
+
+  async #lookUp(next: () => void): Promise<void> {
+    const { store, policy, timeoutMs, events } = this.shared
+    try {
+      const field = (name: string) => fieldOf(this.req, name)
+      // RFC 9110 §13.1.1: what If-Match asks is answered by the app alone.
+      if (!hasPrecondition(this.req)) this.#stored = await within(timeoutMs, readStoredPage(store, this.address, policy, field).catch(() => null), null)
+      if (this.#forward === 'refresh' && !(await this.#lease())) {
+        this.res.writeHead(204, { 'Cache-Control': 'no-store' }).end()
+        return
+      }
+      this.#open()
+    } catch (error) {
+      events.fail('watch', this.address.key, error as Error)
+    }
+    // What the app throws is the app's.
+    process.nextTick(next)
+  }
+
+  get #leaseKey(): string {
+    return `${this.#stored?.key ?? this.address.key}#r`
+  }
+
+  /** Of all that see a stale page at once, one refreshes it; without memcached none, as nothing could be stored. */
+  #lease(): Promise<boolean> {
+    return this.shared.store.add(this.#leaseKey, Buffer.from('1'), { ttlSeconds: REFRESH_LEASE_SECONDS }).catch(() => false)
+  }
+
+  /** Makes the request one for the whole page, or for whether the stored one is still that, and watches the response. */
+  #open(): void {
+    const { req, res, address, shared } = this
+    const { policy, renders, uncacheable, maxBodyBytes } = shared
+    const isOurs = isFirst(res) && !hasPrecondition(req)
+    if (isOurs && (this.#stored !== null || !uncacheable.has(address.key))) this.#client = takeConditions(req)
+    const conditions = Object.entries(this.#stored === null ? {} : conditionsOf(this.#stored.head))
+    for (const [name, value] of conditions) setField(req, name, value)
+    this.#isAsked = conditions.length > 0
+
+    this.#render = renders.begin(address.key, ruleKeyOf(address, policy))
+    this.#began = performance.now()
+    this.#watch()
+    const mayReplace = isOurs && (this.#stored !== null || this.#forward === 'refresh' || this.#client.ifNoneMatch !== '' || this.#client.ifModifiedSince !== '')
+    if (mayReplace || this.#forward !== '') replaceResponse(res, { mayReplace, maxBodyBytes }, (head) => this.#choose(head))
+  }
+
+  // ------------------------------------------------------------------------------------------------------ the response
+
+  /** What passes to the client as the app says it is captured there. */
+  #watch(): void {
+    let head: ResponseHead
+    capture(this.res, this.shared.maxBodyBytes, {
+      onHead: (sent) => {
+        head = sent
+        if (this.#isReplaced) return false
+        const verdict = this.#verdict ??= this.#judge(sent)
+        if (!verdict.store) this.#refuse(verdict, sent.status)
+        return verdict.store
+      },
+      onBody: (body) => this.#store(head.status, body),
+      onGiveUp: (reason) => this.#isReplaced || this.#giveUp(reason)
+    })
+  }
+
+  #choose(head: ResponseHead): Choice {
+    const now = seconds()
+    const stored = this.#stored
+    if (stored !== null && this.#isAsked && head.status === 304) return this.#validated(stored, head, now)
+    const reason = stored === null ? '' : staleReason(stored.head, head.status, this.res, this.shared.policy, now)
+    if (stored !== null && reason !== '') return this.#stale(stored, head, now, reason)
+
+    const verdict = this.#verdict = this.#judge(head)
+    const onWhole = (body: Buffer | CaptureReason) => {
+      if (!verdict.store) this.#refuse(verdict, head.status)
+      else if (typeof body === 'string') this.#giveUp(body)
+      else this.#store(head.status, body)
+    }
+    if (this.#forward === 'refresh') return { instead: this.#replaced(NOTHING), onWhole }
+    const said = this.#saidOf(verdict)
+    const unchanged = notModifiedFields(this.#client, head.status, head.headers, now)
+    if (unchanged === null) return { add: this.#forward === '' ? null : this.#say(said) }
+    return { instead: this.#replaced(this.#answer(304, unchanged, EMPTY, { ...said, fwdStatus: head.status })), onWhole }
+  }
+
+  /** RFC 9111 §4.3.3, §4.3.4: the stored page is still the page, and its header is the newer one. */
+  #validated(stored: StoredPage, head: ResponseHead, now: number): Choice {
+    const isSame = isSamePage(stored.head.headers, head.headers)
+    const fields = isSame ? freshenedFields(stored.head.headers, head.headers) : stored.head.headers
+    const verdict = isSame ? this.#judge({ status: stored.head.status, headers: fields }) : { store: false as const, reason: 'other-validator' as const, detail: '' }
+    if (verdict.store) {
+      this.#verdict = verdict
+      this.#store(stored.head.status, stored.body)
+    } else this.#refuse(verdict, stored.head.status)
+    const age = !isSame ? ageOf(stored.head, now) : verdict.store ? verdict.initialAgeSeconds : 0
+    return { instead: this.#replaced(this.#storedAnswer(stored, fields, age, now, { fwdStatus: 304, ...this.#saidOf(verdict) })) }
+  }
+
+  /** RFC 9111 §4.2.4, RFC 5861 §4. */
+  #stale(stored: StoredPage, head: ResponseHead, now: number, detail: string): Choice {
+    this.#leave('served-stale', String(head.status))
+    const said = { fwdStatus: head.status, ttl: stored.head.freshUntil - now, detail }
+    return { instead: this.#replaced(this.#storedAnswer(stored, stored.head.headers, ageOf(stored.head, now), now, said)) }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- answers
+
+  #replaced(answer: Answer): Answer {
+    this.#isReplaced = true
+    return answer
+  }
+
+  #storedAnswer(stored: StoredPage, headers: Fields, age: number, now: number, said: Omit<CacheStatus, 'fwd'>): Answer {
+    if (this.#forward === 'refresh') return NOTHING
+    const fields: Fields = [...headers.filter(([name]) => name.toLowerCase() !== 'age'), ['Age', String(age)]]
+    const unchanged = notModifiedFields(this.#client, stored.head.status, fields, now)
+    return unchanged === null ? this.#answer(stored.head.status, fields, stored.body, said) : this.#answer(304, unchanged, EMPTY, said)
+  }
+
+  #answer(status: number, headers: Fields, body: Buffer, said: Omit<CacheStatus, 'fwd'>): Answer {
+    return { status, headers: this.#forward === '' ? headers : [...headers, this.#say(said)], body }
+  }
+
+  #saidOf(verdict: Storability | Refusal): Omit<CacheStatus, 'fwd'> {
+    const detail = this.#detail === '' ? {} : { detail: this.#detail }
+    if (!verdict.store) return { detail: verdict.reason }
+    // Nginx has just found that memcached is away.
+    return this.#detail.startsWith('memcached') ? detail : { stored: true, ttl: verdict.freshSeconds, ...detail }
+  }
+
+  #say(said: Omit<CacheStatus, 'fwd'>): [string, string] {
+    return ['Cache-Status', formatCacheStatus({ fwd: this.#forward as Forward, ...said })]
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- storing
+
+  #judge(head: ResponseHead): Storability | Refusal {
+    const { policy } = this.shared
+    // Counted from the head: a long answer must not be fresh for longer. RFC 9111 §4.2.3 adds how long the app took.
+    this.#receivedAt = seconds()
+    const requestedAt = this.#receivedAt - Math.floor((performance.now() - this.#began) / 1000)
+    if (policy.requestDirectives && parseRequestDirectives(fieldOf(this.req, 'cache-control') ?? '', '').noStore) {
+      return { store: false, reason: 'request-no-store', detail: '' }
+    }
+    const verdict = isStorable(head, this.address.target, policy, { requestedAt, receivedAt: this.#receivedAt })
+    // A raw entry can say neither for whom it is nor that it is only to be revalidated.
+    if (!verdict.store || policy.mode === 'full') return verdict
+    if (verdict.varyNames.length > 0) return { store: false, reason: 'vary', detail: verdict.varyNames.join(', ') }
+    return verdict.freshSeconds > 0 ? verdict : { store: false, reason: 'expired', detail: '' }
+  }
+
+  #store(status: number, body: Buffer): void {
+    const { req, address, url, shared } = this
+    const storable = this.#verdict as Storable
+    if (!isGzip({ status, headers: storable.fields }, body)) return this.#leave('content-encoding', 'not gzip')
+    shared.uncacheable.delete(address.key)
+    const onStored = this.#forward === 'refresh' ? { onStored: () => shared.pages.forget(this.#leaseKey) } : {}
+    shared.pages.save({ address, url, status, body, storable, receivedAt: this.#receivedAt, render: this.#render, field: (name) => fieldOf(req, name), ...onStored })
+  }
+
+  #refuse({ reason, detail }: Refusal, status: number): void {
+    this.#leave(reason, detail)
+    if (reason === 'request-no-store' || ABOUT_THE_REQUEST.has(status) || status >= 500) return
+    this.shared.uncacheable.add(this.address.key)
+    this.#forget()
+  }
+
+  #giveUp(reason: CaptureReason): void {
+    this.#leave(reason)
+    if (reason !== 'body-too-large') return
+    this.shared.uncacheable.add(this.address.key)
+    this.#forget()
+  }
+
+  /** The page is no longer what memcached may still have: of a page that varies, only this form of it. */
+  #forget(): void {
+    if (this.#forward !== 'vary-miss') this.shared.pages.forget(this.#stored?.key ?? this.address.key)
+  }
+
+  #leave(reason: SkipReason, detail = ''): void {
+    this.shared.renders.end(this.#render)
+    this.shared.events.skip(this.url, reason, detail)
+  }
+}
+
+interface Refusal {
+  store: false
+  reason: SkipReason
+  detail: string
+}
+
+const EMPTY = Buffer.alloc(0)
+
+/** For a refresh, whose answer nobody sees. */
+const NOTHING: Answer = { status: 204, headers: [['Cache-Control', 'no-store']], body: EMPTY }
+
+function seconds(): number {
+  return Math.floor(Date.now() / 1000)
+}
+
+function within<Value>(ms: number, promise: Promise<Value>, otherwise: Value): Promise<Value> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(otherwise), ms)
+    void promise.then((value) => {
+      clearTimeout(timer)
+      resolve(value)
+    })
+  })
+}
