@@ -9,17 +9,20 @@ export interface CacheStatus {
   fwdStatus?: number
   /** Whether the response is being stored (§2.5). */
   stored?: boolean
+  /** Whether it was answered with what another request had fetched (§2.6). */
+  collapsed?: boolean
   /** Seconds of freshness left; negative when it is stale (§2.4). */
   ttl?: number
   /** Why it is as it is (§2.8). */
   detail?: string
 }
 
-export function formatCacheStatus({ fwd, fwdStatus, stored, ttl, detail }: CacheStatus): string {
+export function formatCacheStatus({ fwd, fwdStatus, stored, collapsed, ttl, detail }: CacheStatus): string {
   const parameters = [
     `fwd=${fwd}`,
     ...(fwdStatus === undefined ? [] : [`fwd-status=${fwdStatus}`]),
     ...(stored === true ? ['stored'] : []),
+    ...(collapsed === true ? ['collapsed'] : []),
     ...(ttl === undefined ? [] : [`ttl=${ttl}`]),
     ...(detail === undefined || detail === '' ? [] : [`detail=${tokenOrString(detail)}`])
   ]

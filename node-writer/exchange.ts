@@ -2,7 +2,7 @@
 // that of the methods. Only a request that is about a stored page waits for memcached, and never longer than its timeout.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { parseRequestDirectives } from '../njs/core/request_directives.js'
+import { parseRequestDirectives, type RequestDirectives, satisfies } from '../njs/core/request_directives.js'
 import { type CacheStatus, type Forward, formatCacheStatus } from './cache_status.js'
 import { capture, type CaptureReason, isFirst, type ResponseHead } from './capture.js'
 import { type ClientConditions, hasPrecondition, notModifiedFields, takeConditions, UNCONDITIONAL } from './client_conditions.js'
@@ -14,7 +14,7 @@ import { ruleKeyOf } from './search_rules.js'
 import type { Pages } from './pages.js'
 import type { LoadedPolicy } from './policy/types.js'
 import type { Render, Renders } from './renders.js'
-import { type Answer, type Choice, replaceResponse } from './replace_response.js'
+import { type Answer, type Choice, replaceResponse, sendAnswer } from './replace_response.js'
 import { setField } from './request_fields.js'
 import { staleReason } from './stale.js'
 import { isGzip, isStorable, type Storability, type Storable } from './storable.js'
@@ -80,7 +80,9 @@ export class Exchange {
   begin(next?: () => void): void {
     const isAboutStored = this.#forward === 'stale' || this.#forward === 'request' || this.#forward === 'refresh'
     // Without `next` the app answers before memcached could. A raw entry has nothing to ask about.
-    if (isAboutStored && next !== undefined && this.shared.policy.mode === 'full' && isFirst(this.res)) return void this.#lookUp(next)
+    // Nginx has not found what is only just being stored.
+    const saving = this.#forward === 'uri-miss' || this.#forward === 'vary-miss' ? this.shared.pages.saving(this.address.key) : undefined
+    if ((isAboutStored || saving !== undefined) && next !== undefined && this.shared.policy.mode === 'full' && isFirst(this.res)) return void this.#lookUp(next, saving)
     try {
       this.#open()
     } catch (error) {
@@ -91,22 +93,37 @@ export class Exchange {
 
   // ------------------------------------------------------------------------------------------------------- the request
 
-  async #lookUp(next: () => void): Promise<void> {
+  async #lookUp(next: () => void, saving?: Promise<void>): Promise<void> {
     const { store, policy, timeoutMs, events } = this.shared
     try {
       const field = (name: string) => fieldOf(this.req, name)
+      if (saving !== undefined) await within(timeoutMs, saving, undefined)
       // RFC 9110 §13.1.1: what If-Match asks is answered by the app alone.
       if (!hasPrecondition(this.req)) this.#stored = await within(timeoutMs, readStoredPage(store, this.address, policy, field).catch(() => null), null)
       if (this.#forward === 'refresh' && !(await this.#lease())) {
         this.res.writeHead(204, { 'Cache-Control': 'no-store' }).end()
         return
       }
+      if (saving !== undefined && this.#answerFresh()) return
       this.#open()
     } catch (error) {
       events.fail('watch', this.address.key, error as Error)
     }
     // What the app throws is the app's.
     process.nextTick(next)
+  }
+
+  /** Of a page that another request has just brought, as Nginx would have answered a moment later. */
+  #answerFresh(): boolean {
+    const stored = this.#stored
+    const now = seconds()
+    if (stored === null || stored.head.freshUntil <= now) return false
+    const age = ageOf(stored.head, now)
+    const ttl = stored.head.freshUntil - now
+    if (this.shared.policy.requestDirectives && !satisfies(askedBy(this.req), age, ttl, false)) return false
+    this.#client = takeConditions(this.req)
+    sendAnswer(this.res, this.#storedAnswer(stored, stored.head.headers, age, now, { collapsed: true, ttl }))
+    return true
   }
 
   get #leaseKey(): string {
@@ -229,7 +246,7 @@ export class Exchange {
     // Counted from the head: a long answer must not be fresh for longer. RFC 9111 §4.2.3 adds how long the app took.
     this.#receivedAt = seconds()
     const requestedAt = this.#receivedAt - Math.floor((performance.now() - this.#began) / 1000)
-    if (policy.requestDirectives && parseRequestDirectives(fieldOf(this.req, 'cache-control') ?? '', '').noStore) {
+    if (policy.requestDirectives && askedBy(this.req).noStore) {
       return { store: false, reason: 'request-no-store', detail: '' }
     }
     const verdict = isStorable(head, this.address.target, policy, { requestedAt, receivedAt: this.#receivedAt })
@@ -283,6 +300,10 @@ const EMPTY = Buffer.alloc(0)
 
 /** For a refresh, whose answer nobody sees. */
 const NOTHING: Answer = { status: 204, headers: [['Cache-Control', 'no-store']], body: EMPTY }
+
+function askedBy(req: IncomingMessage): RequestDirectives {
+  return parseRequestDirectives(fieldOf(req, 'cache-control') ?? '', fieldOf(req, 'pragma') ?? '')
+}
 
 function seconds(): number {
   return Math.floor(Date.now() / 1000)

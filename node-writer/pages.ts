@@ -18,6 +18,9 @@ import { type Store, StoreError } from './store.js'
 /** A marker or a rule outlives the entries that it leads to, since one of them may be stored again for longer. */
 const SIDE_ITEM_SECONDS = 24 * 60 * 60
 
+/** For so long after a page has been stored a request may come that Nginx had looked up before. */
+const FORWARDED_MS = 1000
+
 /** Bodies that wait to be compressed or sent, of all pages together. */
 const MAX_BYTES_WAITING = 64 * 1024 * 1024
 
@@ -48,6 +51,7 @@ export interface PagesContext {
 export class Pages {
   readonly #items: Atomic
   readonly #work = new Set<Promise<void>>()
+  readonly #saving = new Map<string, Promise<void>>()
   #bytesWaiting = 0
 
   constructor(private readonly context: PagesContext) {
@@ -55,9 +59,21 @@ export class Pages {
   }
 
   save(page: Page): void {
-    if (this.#bytesWaiting + page.body.length <= MAX_BYTES_WAITING) return this.after(this.#save(page))
+    if (this.#bytesWaiting + page.body.length <= MAX_BYTES_WAITING) {
+      const { key } = page.address
+      const saved = this.#save(page).finally(() => {
+        setTimeout(() => this.#saving.get(key) === saved && this.#saving.delete(key), FORWARDED_MS).unref()
+      })
+      this.#saving.set(key, saved)
+      return this.after(saved)
+    }
     this.context.renders.end(page.render)
     this.context.events.tell('dropped', { operation: 'encode', key: page.address.key, error: new Error(`more than ${MAX_BYTES_WAITING} bytes are waiting to be stored`) })
+  }
+
+  /** Settles when what this process is storing of a page, or just has, is stored; undefined when that is nothing. */
+  saving(key: string): Promise<void> | undefined {
+    return this.#saving.get(key)
   }
 
   forget(key: string): void {

@@ -49,7 +49,7 @@ export function replaceResponse(res: ServerResponse, { mayReplace, maxBodyBytes 
     }
     if (!('instead' in choice)) return
     const { instead } = choice
-    if (!('onWhole' in choice)) return send(instead)
+    if (!('onWhole' in choice)) return sendAnswer(res, instead, own)
     const { onWhole } = choice
     body = new BodyCollector(maxBodyBytes)
     // A framework asks whether there is a head already.
@@ -58,14 +58,6 @@ export function replaceResponse(res: ServerResponse, { mayReplace, maxBodyBytes 
       if (!ended) onWhole('incomplete')
       ended = true
     })
-  }
-
-  function send({ status, headers, body: content }: Answer, callback?: unknown): void {
-    for (const name of res.getHeaderNames()) res.removeHeader(name)
-    const length: Fields = status === 204 || status === 304 ? [] : [['Content-Length', String(content.length)]]
-    for (const [name, values] of fieldsByName([...headers, ...length])) res.setHeader(name, values.length === 1 ? (values[0] as string) : values)
-    own.writeHead.call(res, status, STATUS_CODES[status] ?? '')
-    own.end.call(res, content, callback)
   }
 
   /** Whether the response has been replaced; decides it when the app has not named its status yet. */
@@ -109,10 +101,19 @@ export function replaceResponse(res: ServerResponse, { mayReplace, maxBodyBytes 
     body.add(args[0], args[1])
     const { instead, onWhole } = choice as Extract<Choice, { onWhole: unknown }>
     delete (res as { headersSent?: boolean }).headersSent
-    send(instead, callback)
+    sendAnswer(res, instead, own, callback)
     onWhole(body.end(head))
     return this
   } as typeof res.end
+}
+
+/** Instead of all that the response was to be. `own`: its methods, where these have been replaced. */
+export function sendAnswer(res: ServerResponse, { status, headers, body }: Answer, own: { writeHead: Method; end: Method } = res as unknown as { writeHead: Method; end: Method }, callback?: unknown): void {
+  for (const name of res.getHeaderNames()) res.removeHeader(name)
+  const length: Fields = status === 204 || status === 304 ? [] : [['Content-Length', String(body.length)]]
+  for (const [name, values] of fieldsByName([...headers, ...length])) res.setHeader(name, values.length === 1 ? (values[0] as string) : values)
+  own.writeHead.call(res, status, STATUS_CODES[status] ?? '')
+  own.end.call(res, body, callback)
 }
 
 function callbackOf(args: unknown[]): (() => void) | undefined {

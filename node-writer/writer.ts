@@ -9,6 +9,7 @@ import { Pages } from './pages.js'
 import type { LoadedPolicy } from './policy/types.js'
 import { purge, PurgeError, type PurgeResult } from './purge.js'
 import { Renders } from './renders.js'
+import { holdResponse } from './hold_response.js'
 import { replaceResponse } from './replace_response.js'
 import { Store } from './store.js'
 import { Uncacheable } from './uncacheable.js'
@@ -80,14 +81,18 @@ export class Writer {
     return null
   }
 
-  /** RFC 9111 §4.4, as soon as the app says that it has succeeded: before the client can know. */
+  /** RFC 9111 §4.4, when the app has said that it succeeded and before the client can know: what it asks for next is new. */
   #watchUnsafe(req: IncomingMessage, res: ServerResponse): void {
+    let purged: Promise<void> | undefined
     replaceResponse(res, { mayReplace: false, maxBodyBytes: 0 }, (head) => {
       const urls = invalidatedUrls(req, head)
+      if (urls.length === 0) return { add: null }
       // What fails is an event.
-      if (urls.length > 0) this.#shared.pages.after(this.purge(urls).then(() => undefined, () => undefined))
+      purged = this.purge(urls).then(() => undefined, () => undefined)
+      this.#shared.pages.after(purged)
       return { add: null }
     })
+    holdResponse(res, () => purged)
   }
 
   purge(urls: readonly string[]): Promise<PurgeResult> {
