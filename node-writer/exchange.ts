@@ -8,6 +8,7 @@ import { capture, type CaptureReason, isFirst, type ResponseHead } from './captu
 import { type ClientConditions, hasPrecondition, notModifiedFields, takeConditions, UNCONDITIONAL } from './client_conditions.js'
 import type { Events, SkipReason } from './events.js'
 import type { Fields } from './http/fields.js'
+import type { Invalidation } from './invalidation/invalidation.js'
 import { fieldOf } from './node_request.js'
 import type { PageAddress } from './key.js'
 import { ruleKeyOf } from './search_rules.js'
@@ -31,6 +32,7 @@ export interface Shared {
   events: Events
   renders: Renders
   uncacheable: Uncacheable
+  invalidation: Invalidation
   timeoutMs: number
   maxBodyBytes: number
 }

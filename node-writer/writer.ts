@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { judgeRequest } from './eligible.js'
 import { Events } from './events.js'
 import { Exchange, type Shared } from './exchange.js'
+import { createInvalidation } from './invalidation/invalidation.js'
 import { Pages } from './pages.js'
 import type { LoadedPolicy } from './policy/types.js'
 import { purge, PurgeError, type PurgeResult } from './purge.js'
@@ -50,6 +51,7 @@ export class Writer {
     const store = new Store({ ...options, memcached: options.memcached ?? (process.env['SAMEKEY_MEMCACHED'] || '127.0.0.1:11211') })
     this.#shared = {
       policy, store, events, renders,
+      invalidation: createInvalidation(policy, store),
       pages: new Pages({ policy, store, events, renders, compress: options.compress !== false }),
       uncacheable: new Uncacheable(),
       timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
