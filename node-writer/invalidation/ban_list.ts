@@ -49,7 +49,7 @@ export class BanLists {
     return new Promise((settle) => {
       this.#waiting.push({ purge, settle })
       // One writer at a time in this process; those who come meanwhile share the next round.
-      this.#appending ??= this.#appendAll().finally(() => { this.#appending = undefined })
+      this.#appending ??= this.#appendAll()
     })
   }
 
@@ -60,6 +60,8 @@ export class BanLists {
       for (const { settle } of batch) settle(appended)
       await appended.catch(() => {})
     }
+    // In the same turn in which nothing was waiting: whoever comes next starts anew.
+    this.#appending = undefined
   }
 
   async #appendOnce(purges: readonly Purge[]): Promise<BanList> {

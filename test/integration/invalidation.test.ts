@@ -226,6 +226,11 @@ describe('the ban list', () => {
     expect(judgeByBans(formatBanList(list), clockOf(list), tags, () => '')).toBe('good')
   })
 
+  test('purges one after the other', async () => {
+    const [here] = lists()
+    for (let i = 1; i <= 5; i++) expect((await here.append({ kind: 'all' })).counter).toBe(i)
+  })
+
   test('a clock read before a purge is covered, one read after it is not', async () => {
     const [here, there] = lists()
     const before = await here.clock()
