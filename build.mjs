@@ -48,14 +48,15 @@ const njs079 = {
 }
 
 // What esbuild leaves in the output although njs 0.7.9 lacks it, found by looking at the output.
+const COMPILED_LATE = /\bnew RegExp\b/
 const forbiddenInNjs = [
   [/\b(?:Map|Set|WeakMap|WeakSet|Proxy|Reflect|BigInt|URL|URLSearchParams)\b\s*[.(]/, 'a built-in that njs 0.7.9 does not have'],
-  [/\bnew RegExp\b/, 'a regex that is compiled at run time: on the njs engines that costs every request'],
+  [COMPILED_LATE, 'a regex that is compiled at run time: on the njs engines that costs every request'],
   [/\b\d+n\b/, 'a BigInt literal'],
   [/\bimport\s*\(/, 'a dynamic import']
 ]
 
-async function bundleForNjs(entry, external = []) {
+async function bundleForNjs(entry, external = [], compilesLate = false) {
   const result = await build({
     entryPoints: [entry],
     bundle: true,
@@ -71,7 +72,7 @@ async function bundleForNjs(entry, external = []) {
   const code = result.outputFiles[0].text
   for (const [pattern, what] of forbiddenInNjs) {
     const found = pattern.exec(code)
-    if (found) throw new Error(`${entry}: the output has ${what}: ${code.slice(found.index, found.index + 60)}`)
+    if (found && !(compilesLate && pattern === COMPILED_LATE)) throw new Error(`${entry}: the output has ${what}: ${code.slice(found.index, found.index + 60)}`)
   }
   // esbuild ends a module in `export { x as default };`, njs accepts only `export default x;`.
   const footer = /export \{\n {2}(\w+) as default\n\};\n$/.exec(code)
@@ -85,20 +86,20 @@ async function buildVectorRunner() {
 }
 
 /**
- * The module that nginx.conf imports. The njs engines run its top level again for every request, function by function
+ * A module that Nginx imports. The njs engines run its top level again for every request, function by function
  * and regex by regex, so each part is wrapped in a function that runs when one of its handlers is called. The parts in
  * `seldom` are one function each, the file's default export, which the others import under the file's name.
  */
-async function buildNginxModule(parts, seldom) {
+async function buildNginxModule(name, parts, seldom = []) {
   const imports = new Set()
   let code = ''
   const load = (part, body, exported) => `let ${part}_part;\nfunction load_${part}() {\n${body}return ${part}_part = ${exported};\n}\n`
-  const bundle = async (entry) => {
-    const bundled = await bundleForNjs(entry, seldom.map(({ file }) => `./${file}.js`))
-    const body = bundled.code.replace(/^import (.*) from "(.*)";\n/gm, (line, name, from) => {
+  const bundle = async (entry, compilesLate) => {
+    const bundled = await bundleForNjs(entry, seldom.map(({ file }) => `./${file}.js`), compilesLate)
+    const body = bundled.code.replace(/^import (.*) from "(.*)";\n/gm, (line, own, from) => {
       const other = seldom.find(({ file }) => from === `./${file}.js`)
       if (other === undefined) imports.add(line)
-      else if (other.name !== name) throw new Error(`${entry}: ${from} must be imported as ${other.name}, not as ${name}`)
+      else if (other.name !== own) throw new Error(`${entry}: ${from} must be imported as ${other.name}, not as ${own}`)
       return ''
     })
     return [body, bundled.exported]
@@ -106,21 +107,21 @@ async function buildNginxModule(parts, seldom) {
   for (const [entry, names] of Object.entries(parts)) {
     const part = entry.replace(/^.*\/|\.ts$/g, '')
     code += load(part, ...await bundle(entry))
-    for (const name of names) code += `function ${name}(r) {\nreturn (${part}_part || load_${part}()).${name}(r);\n}\n`
+    for (const handler of names) code += `function ${handler}(r) {\nreturn (${part}_part || load_${part}()).${handler}(r);\n}\n`
   }
-  for (const { file, name } of seldom) {
-    code += load(name, ...await bundle(`njs/${file}.ts`))
-    code += `function ${name}(a, b, c, d, e) {\nreturn (${name}_part || load_${name}())(a, b, c, d, e);\n}\n`
+  for (const { file, name: own, compilesLate } of seldom) {
+    code += load(own, ...await bundle(`njs/${file}.ts`, compilesLate))
+    code += `function ${own}(a, b, c, d, e) {\nreturn (${own}_part || load_${own}())(a, b, c, d, e);\n}\n`
   }
-  const names = Object.values(parts).flat().join(', ')
-  const readable = `${[...imports].join('')}${code}export default { ${names} };\n`
+  const handlers = Object.values(parts).flat().join(', ')
+  const readable = `${[...imports].join('')}${code}export default { ${handlers} };\n`
   const small = (await transform(readable, { format: 'esm', target: 'esnext', supported: njs079, charset: 'ascii', minify: true })).code
   const footer = /var (\w+)=(\{[^{}]*\});export\{\1 as default\};\n$/.exec(small)
   if (!footer) throw new Error('esbuild changed its export footer; njs accepts only "export default"')
   code = `// samekey: built, do not edit.\n${small.slice(0, footer.index)}export default ${footer[2]};\n`
-  if (code.length > MAX_NJS_BYTES) throw new Error(`dist/njs/samekey.js has ${code.length} bytes, at most ${MAX_NJS_BYTES} are allowed`)
-  writeFileSync(`${out}/njs/samekey.js`, code)
-  return code.length
+  if (code.length > MAX_NJS_BYTES) throw new Error(`dist/njs/${name}.js has ${code.length} bytes, at most ${MAX_NJS_BYTES} are allowed`)
+  writeFileSync(`${out}/njs/${name}.js`, code)
+  return `${name}.js ${code.length}`
 }
 
 async function buildNode() {
@@ -142,10 +143,22 @@ async function buildNode() {
 }
 
 mkdirSync(`${out}/njs`, { recursive: true })
-const bytes = await buildNginxModule(
-  { 'njs/verdict.ts': ['verdict'], 'njs/replay.ts': ['replay', 'rescue', 'head', 'type'] },
-  [{ file: 'search', name: 'search' }, { file: 'second_key', name: 'secondKey' }, { file: 'judge', name: 'judge' }, { file: 'narrow', name: 'narrow' }]
-)
+// `samekey` runs wherever Nginx wants the key, the other only where it answers from memcached.
+const sizes = [
+  await buildNginxModule('samekey', { 'njs/verdict.ts': ['verdict'], 'njs/raw_type.ts': ['type'] }),
+  await buildNginxModule(
+    'samekey_replay',
+    { 'njs/replay.ts': ['replay', 'rescue', 'head'] },
+    [
+      // Its patterns are not known before.
+      { file: 'bans', name: 'checkBans', compilesLate: true },
+      { file: 'judge', name: 'judge' },
+      { file: 'narrow', name: 'narrow' },
+      { file: 'search', name: 'search' },
+      { file: 'second_key', name: 'secondKey' }
+    ]
+  )
+]
 await buildVectorRunner()
 await buildNode()
 if (!process.argv.includes('--no-types')) {
@@ -156,4 +169,4 @@ const previous = `${out}.previous`
 if (existsSync('dist')) renameSync('dist', previous)
 renameSync(out, 'dist')
 rmSync(previous, { recursive: true, force: true })
-console.log(`built dist/: njs module ${bytes} bytes of ${MAX_NJS_BYTES}, version ${JSON.parse(readFileSync('package.json', 'utf8')).version}`)
+console.log(`built dist/: njs modules ${sizes.join(', ')} bytes of ${MAX_NJS_BYTES} each, version ${JSON.parse(readFileSync('package.json', 'utf8')).version}`)

@@ -37,6 +37,8 @@ export function nginxCommand(program: Command, io: Io): void {
       app: options.app,
       memcached: readMemcached(options.memcached, io).split(','),
       engine: options.engine,
+      // Another system's njs may be older than the one that is here.
+      ...(options.nginxDir === undefined ? {} : { sharedDict: options.engine === 'qjs' }),
       ...(options.listen === undefined ? {} : { listen: options.listen })
     }
     const files = generate(generator)

@@ -21,6 +21,8 @@ export interface NginxOptions {
   listen?: string
   /** The JavaScript engine: 'qjs' needs njs >= 0.8.6 built with QuickJS. Default 'njs'. */
   engine?: 'njs' | 'qjs'
+  /** Whether the ban list is kept in a shared dictionary (njs >= 0.8) or in files. Default: as the module at `modulePath` can. */
+  sharedDict?: boolean
   /** ngx_http_js_module.so for the sample nginx.conf; null when it is built in. Default: where Debian puts it. */
   modulePath?: string | null
   /** worker_processes of the sample nginx.conf. Default 'auto'. */
@@ -67,9 +69,11 @@ export function generateNginxFiles(options: NginxOptions): Record<string, string
     directives: policy.requestDirectives ? '$http_cache_control$http_pragma' : '',
     ...keyPlaces(options.showKeyTo ?? [])
   }
+  Object.assign(places, banPlaces(options))
   Object.assign(places, modePlaces(policy, places))
   return {
-    'samekey.js': readModule(),
+    'samekey.js': readModule('samekey.js'),
+    ...(policy.mode === 'full' ? { 'samekey_replay.js': readModule('samekey_replay.js') } : {}),
     'samekey_policy.js': policyModuleSource(policy),
     'samekey.http.conf': fill('samekey.http.conf', places),
     'samekey.server.conf': fill('samekey.server.conf', places),
@@ -132,6 +136,24 @@ function keyPlaces(networks: string[]): Record<string, string> {
   }
 }
 
+/** The ban list, and where a node keeps its copy: njs/bans.ts. */
+function banPlaces({ policy, directory, sharedDict, engine, modulePath }: NginxOptions): Record<string, string> {
+  const bansKey = `${policy.keyHead}#bans`
+  if (sharedDict ?? (engine === 'qjs' || hasSharedDict(modulePath))) {
+    return { bansKey, bansCopy: 'js_shared_dict_zone zone=samekey_bans:1m;', bansFolder: '' }
+  }
+  return {
+    bansKey,
+    bansCopy: `map "" $samekey_bans_file {\n    default "${directory}/bans/list";\n}`,
+    bansFolder: `    # Nginx makes this folder and gives it to its workers, who keep their copy in it.\n    client_body_temp_path ${directory}/bans;\n`
+  }
+}
+
+/** njs 0.8 and later: the directive's name is in the module. One that is not here may be older, and files suit all. */
+function hasSharedDict(modulePath: string | null = DEBIAN_MODULE): boolean {
+  return modulePath !== null && existsSync(modulePath) && readFileSync(modulePath).includes('js_shared_dict_zone\0')
+}
+
 /** Quotes and backslashes end or escape; a dollar sign would start a variable, and Nginx has no escape for it. */
 function escapeText(text: string): string {
   return text.replace(/["\\]/g, '\\$&')
@@ -146,8 +168,8 @@ function modePlaces(policy: LoadedPolicy, places: Record<string, string>): Recor
     return [`    "~${route.match.ignoreCase ? '*' : ''}${escapeText(route.match.source)}" "${escapeText(route.contentType)}";\n`]
   })
   return {
-    modeHttp: policy.mode === 'full' ? fill('full.http.conf', places) : '',
-    modeServer: policy.mode === 'full' ? fill('full.server.conf', places) : '',
+    modeHttp: policy.mode === 'full' ? fill('full.http.conf', { ...places, bansHttp: fill('bans.http.conf', places) }) : '',
+    modeServer: policy.mode === 'full' ? fill('full.server.conf', { ...places, bansServer: fill('bans.server.conf', places) }) : '',
     rescue: policy.mode === 'full' ? RESCUE : '',
     defaultType: escapeText(last),
     typeMap: severalTypes
@@ -172,8 +194,8 @@ function readTemplate(name: string): string {
   return readFileSync(join(packageRoot(), 'nginx', name), 'utf8')
 }
 
-function readModule(): string {
-  const path = join(packageRoot(), 'dist/njs/samekey.js')
+function readModule(name: string): string {
+  const path = join(packageRoot(), 'dist/njs', name)
   if (!existsSync(path)) throw new Error(`${path} is missing: run \`npm run build\``)
   return readFileSync(path, 'utf8')
 }

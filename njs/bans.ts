@@ -6,7 +6,7 @@
 // most of what a look-up costs.
 
 import fs from 'fs'
-import type { ListText } from './core/bans.js'
+import type { Judgement, ListText } from './core/bans.js'
 import { judgeByBans } from './core/bans.js'
 
 /** Milliseconds. Less than the second that is promised, because a worker's clock and timers are not exact. */
@@ -24,17 +24,18 @@ interface Copy {
  * Calls `done(true)` if the ban list says that an entry of this clock and these tags may be served; asks memcached only
  * when the copy is too old or cannot tell. `page` is the canonical scheme://host/target.
  */
-function check(r: NginxHTTPRequest, clock: string, tags: string[], page: () => string, done: (good: boolean) => void): void {
+export default function checkBans(r: NginxHTTPRequest, clock: string, tags: string[], page: () => string, done: (good: boolean) => void): void {
   const zone = zoneOf()
   const now = Date.now()
+  let judgement: Judgement = 'unknown'
   try {
     const copy = zone !== null ? fromZone(zone) : fromFile(r)
     // A clock that was set back makes a copy look younger than new.
-    const judgement = copy.asked <= now && now < copy.asked + HOLD_MS ? judgeByBans(copy.list, clock, tags, page) : 'unknown'
-    if (judgement !== 'unknown') return done(judgement === 'good')
+    if (copy.asked <= now && now < copy.asked + HOLD_MS) judgement = judgeByBans(copy.list, clock, tags, page)
   } catch (e) {
     // No copy, or not in one piece.
   }
+  if (judgement !== 'unknown') return done(judgement === 'good')
   r.subrequest('/.samekey/bans', { method: 'GET' }, (reply) => {
     // Without a list nothing may be served.
     const list = reply.status === 200 ? (reply.responseText as string) : ''
@@ -114,5 +115,3 @@ function fromZone(zone: Zone): Copy {
     }
   }
 }
-
-export default { check }

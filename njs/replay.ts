@@ -1,13 +1,14 @@
-// Full mode: an entry becomes a response again, in this order: looked up, judged, narrowed by a condition or a range,
-// answered. Small bodies come with their head in one look-up and are returned from here; a large one stays outside the
+// Full mode: an entry becomes a response again, in this order: looked up, judged by the ban list and the clock,
+// narrowed by a condition or a range, answered. Small bodies come with their head in one look-up and are returned from here; a large one stays outside the
 // VM: its head goes into the header filter and memcached_pass streams it.
 //
 // The njs engines pay for every function and regex that a request loads, so what few requests need is in files of its
-// own, which build.mjs loads when they are first called: search.ts, second_key.ts, judge.ts, narrow.ts.
+// own, which build.mjs loads when they are first called: bans.ts, judge.ts, narrow.ts, search.ts, second_key.ts.
 
 import policy from 'samekey_policy.js'
 import type { EntryHead } from './core/entry.js'
 import { FIXED_BYTES, headBytes, parseHead } from './core/entry.js'
+import checkBans from './bans.js'
 import judge from './judge.js'
 import narrow from './narrow.js'
 import search from './search.js'
@@ -15,47 +16,85 @@ import secondKey from './second_key.js'
 
 /** js_content of the page location: asks memcached for the entry of $samekey_key. */
 function replay(r: NginxHTTPRequest): void {
-  lookUp(r, '', 'uri-miss', false)
+  lookUp(r, { key: '', target: '', miss: 'uri-miss', appAway: false })
 }
 
 /** js_content of @samekey_rescue, where the request comes when the app cannot be reached (RFC 5861 §4). */
 function rescue(r: NginxHTTPRequest): void {
-  lookUp(r, '', 'uri-miss', true)
+  lookUp(r, { key: '', target: '', miss: 'uri-miss', appAway: true })
 }
 
 // -------------------------------------------------------------------------------------------------------- look up
 
-/** `key` is '' for the page's own; `miss` is what it is called when nothing is there (RFC 9211 §2.2). */
-function lookUp(r: NginxHTTPRequest, key: string, miss: string, appAway: boolean): void {
-  if (key !== '') r.variables.samekey_second_key = key
+interface Search {
+  /** '' for the page's own. */
+  key: string
+  /** The canonical target of what lies there; '' for the request's. */
+  target: string
+  /** What it is called when nothing is there (RFC 9211 §2.2). */
+  miss: string
+  appAway: boolean
+}
+
+function lookUp(r: NginxHTTPRequest, wanted: Search): void {
+  if (wanted.key !== '') r.variables.samekey_second_key = wanted.key
   // The callback form: a promise would cost about 10 us a request.
-  r.subrequest(key === '' ? '/.samekey/entry' : '/.samekey/second', { method: 'GET' }, (reply) => {
-    try {
-      read(r, reply, key, miss, appAway)
-    } catch (e) {
-      r.error('samekey: ' + e)
-      leave(r, 'uri-miss; detail=error', appAway)
-    }
+  r.subrequest(wanted.key === '' ? '/.samekey/entry' : '/.samekey/second', { method: 'GET' }, (reply) => {
+    orLeave(r, wanted, () => read(r, reply, wanted))
   })
 }
 
-function read(r: NginxHTTPRequest, reply: NginxHTTPRequest, key: string, miss: string, appAway: boolean): void {
+/** Whatever fails, fails towards the app. */
+function orLeave(r: NginxHTTPRequest, wanted: Search, run: () => void): void {
+  try {
+    run()
+  } catch (e) {
+    r.error('samekey: ' + e)
+    leave(r, 'uri-miss; detail=error', wanted.appAway)
+  }
+}
+
+function read(r: NginxHTTPRequest, reply: NginxHTTPRequest, wanted: Search): void {
+  const key = wanted.key
+  const target = wanted.target
+  const miss = wanted.miss
+  const appAway = wanted.appAway
   if (reply.status !== 200) {
     if (reply.status !== 404) return leave(r, miss + '; detail=memcached-' + reply.status, appAway)
     if (key !== '' || (r.variables.samekey_forward as string).indexOf('?') < 0) return leave(r, miss, appAway)
-    return search(r, (other) => (other === '' ? leave(r, miss, appAway) : lookUp(r, other, miss, appAway)))
+    return search(r, (other, itsTarget) => {
+      if (other === '') leave(r, miss, appAway)
+      else lookUp(r, { key: other, target: itsTarget, miss: miss, appAway: appAway })
+    })
   }
   const item = reply.responseBuffer as Buffer
   const start = item.slice(0, FIXED_BYTES).toString()
   const bytes = headBytes(start)
   if (bytes < 0 && miss === 'uri-miss' && start.startsWith('SKV1 ')) {
     const second = secondKey(r, key === '' ? (r.variables.samekey_key as string) : key, item.toString())
-    return second === '' ? leave(r, 'vary-miss', appAway) : lookUp(r, second, 'vary-miss', appAway)
+    if (second === '') return leave(r, 'vary-miss', appAway)
+    return lookUp(r, { key: second, target: target, miss: 'vary-miss', appAway: appAway })
   }
   const text = bytes < 0 ? '' : item.slice(0, bytes).toString()
   const head = parseHead(text, item.length)
   if (head === null) return leave(r, 'uri-miss; detail=unreadable', appAway)
+  // No clock: written before there were any.
+  if (head.clock === '') return use(r, head, text, item, bytes, appAway)
+  checkBans(r, head.clock, head.tags, () => pageOf(r, target), (good) => {
+    orLeave(r, wanted, () => {
+      if (good) use(r, head, text, item, bytes, appAway)
+      else leave(r, 'stale; detail=purged', appAway)
+    })
+  })
+}
 
+/** As the prefixes and patterns of bans have it. */
+function pageOf(r: NginxHTTPRequest, target: string): string {
+  const scheme = policy.scheme === '' ? r.variables.scheme : policy.scheme
+  return scheme + '://' + r.variables.samekey_host + (target === '' ? r.variables.samekey_forward : target)
+}
+
+function use(r: NginxHTTPRequest, head: EntryHead, text: string, item: Buffer, bytes: number, appAway: boolean): void {
   const now = Math.floor(Date.now() / 1000)
   const selective = r.variables.samekey_selective !== ''
   if (now >= head.freshUntil || selective || appAway) {
@@ -135,9 +174,4 @@ function isDateOrServer(name: string): boolean {
   return lower === 'date' || lower === 'server'
 }
 
-/** js_header_filter of raw mode when the policy's routes have several types: memcached keeps none. */
-function type(r: NginxHTTPRequest): void {
-  r.headersOut['Content-Type'] = r.variables.samekey_type as string
-}
-
-export default { replay, rescue, head, type }
+export default { replay, rescue, head }

@@ -6,8 +6,8 @@ import policy from 'samekey_policy.js'
 import { pageKey, searchRuleKey } from './core/key.js'
 import { applySearchRule, parseSearchRule } from './core/no_vary_search.js'
 
-/** Calls `done` with the key by the path's rule, or '' when there is no rule or it changes nothing. */
-export default function search(r: NginxHTTPRequest, done: (key: string) => void): void {
+/** Calls `done` with the key and target by the path's rule, or '' for both when there is no rule or it changes nothing. */
+export default function search(r: NginxHTTPRequest, done: (key: string, target: string) => void): void {
   const variables = r.variables
   // As verdict.ts writes it: `key`, or `key forward host variants`.
   const variants = (variables.samekey_verdict as string).split(' ')[3] || ''
@@ -18,7 +18,8 @@ export default function search(r: NginxHTTPRequest, done: (key: string) => void)
   r.subrequest('/.samekey/second', { method: 'GET' }, (reply) => {
     const rule = reply.status === 200 ? parseSearchRule(reply.responseText as string) : null
     const other = rule === null ? target : applySearchRule(target, rule)
-    done(other === target ? '' : pageKey(scheme, host, other, variants, policy, sha256Hex))
+    if (other === target) done('', '')
+    else done(pageKey(scheme, host, other, variants, policy, sha256Hex), other)
   })
 }
 

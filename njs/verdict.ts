@@ -1,4 +1,4 @@
-// js_set: the key function as Nginx calls it. Built with replay.ts into one module (build.mjs).
+// js_set: the key function as Nginx calls it.
 
 import crypto from 'crypto'
 import policy from 'samekey_policy.js'

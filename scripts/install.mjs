@@ -43,7 +43,7 @@ export function ensureBuilt() {
 
 /** Whether dist/ is newer than its sources. A build empties dist/, which others may be using, so none is done in vain. */
 function isBuilt() {
-  const built = ['index.js', 'cli.js', 'njs/samekey.js'].map((name) => modified(join(root, 'dist', name)))
+  const built = ['index.js', 'cli.js', 'njs/samekey.js', 'njs/samekey_replay.js'].map((name) => modified(join(root, 'dist', name)))
   const sources = ['njs', 'nginx', 'node-writer', 'cli'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true }).map((name) => modified(join(root, folder, name)))
   )

@@ -38,7 +38,8 @@ function conf({ folder, listen, module, engineDirective }: Place, { memcached, e
   const hasZones = engine.id !== 'njs-0.7.9'
   const places: Record<string, string> = {
     directory: folder, scheme: '$scheme', bansKey: `${HEAD}#bans`,
-    bansCopy: hasZones ? 'js_shared_dict_zone zone=samekey_bans:1m;\n' : `map "" $samekey_bans_file {\n    default "${folder}/bans/list";\n}\n`
+    bansCopy: hasZones ? 'js_shared_dict_zone zone=samekey_bans:1m;' : `map "" $samekey_bans_file {\n    default "${folder}/bans/list";\n}`,
+    bansFolder: hasZones ? '' : `client_body_temp_path ${folder}/bans;\n`
   }
   const fill = (name: string) => template(name).replace(/\{\{(\w+)\}\}/g, (_, place: string) => places[place] as string)
   return `
@@ -54,8 +55,6 @@ function conf({ folder, listen, module, engineDirective }: Place, { memcached, e
       ${engineDirective}
       js_path ${folder};
       js_import samekey from samekey.js;
-      map "" $samekey_host { default $http_host; }
-      map "" $samekey_forward { default $request_uri; }
       map "" $samekey_key { default "${HEAD}http://$http_host$request_uri"; }
       ${fill('bans.http.conf')}
       upstream samekey_memcached { server ${memcached}; keepalive 4; }

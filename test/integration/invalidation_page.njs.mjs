@@ -1,5 +1,5 @@
 // The way of a hit, as short as it can be: look the entry up, ask the ban list, answer. Built by the test for njs.
-import bans from '../../njs/bans.ts'
+import checkBans from '../../njs/bans.ts'
 import { FIXED_BYTES, headBytes, parseHead } from '../../njs/core/entry.ts'
 
 function page(r) {
@@ -8,7 +8,7 @@ function page(r) {
     const bytes = reply.status === 200 ? headBytes(item.slice(0, FIXED_BYTES).toString()) : -1
     const head = bytes < 0 ? null : parseHead(item.slice(0, bytes).toString(), item.length)
     if (head === null) return r.return(404, 'no entry')
-    bans.check(r, head.clock, head.tags, () => r.variables.samekey_page, (good) => {
+    checkBans(r, head.clock, head.tags, () => 'http://' + r.variables.http_host + r.variables.request_uri, (good) => {
       if (good) r.return(head.status, item.slice(bytes))
       else r.return(404, 'stale')
     })

@@ -1,6 +1,6 @@
 // A Docker engine for the container tests: the one that runs already, or else one of our own. Either way the containers
 // of a run and its folder are gone when the run ends, however it ends.
-import { appendFile, mkdtemp, readFile } from 'node:fs/promises'
+import { appendFile, chmod, mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { execa } from 'execa'
@@ -29,6 +29,8 @@ export async function startTestRun({ containers }: { containers: boolean }): Pro
   const docker = containers && !dockerAnswers() ? await findOwnEngine() : undefined
   // Short: the engine's socket is in it, and a socket's path may have 107 bytes.
   const folder = await mkdtemp(join(tmpdir(), 'samekey-test-'))
+  // Nginx's workers are another user than root, and must get through.
+  await chmod(folder, 0o711)
   const environment: Record<string, string> = {
     SAMEKEY_TEST_FOLDER: folder,
     // Ryuk, testcontainers' cleaner, is an image to pull. The guard does its work here.

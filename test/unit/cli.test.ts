@@ -85,7 +85,7 @@ describe('nginx', () => {
       expect(ran.out).toContain('include /etc/nginx/samekey/samekey.server.conf;')
       expect(ran.out).toContain('nginx -t')
     }
-    expect(readdirSync(join(folder, 'out')).sort()).toEqual(['nginx.conf', 'samekey.body.conf', 'samekey.forward.conf', 'samekey.http.conf', 'samekey.js', 'samekey.location.conf', 'samekey.server.conf', 'samekey_policy.js'])
+    expect(readdirSync(join(folder, 'out')).sort()).toEqual(['nginx.conf', 'samekey.body.conf', 'samekey.forward.conf', 'samekey.http.conf', 'samekey.js', 'samekey.location.conf', 'samekey.server.conf', 'samekey_policy.js', 'samekey_replay.js'])
     expect(readFileSync(join(folder, 'out/samekey.http.conf'), 'utf8')).toContain('js_path "/etc/nginx/samekey"')
   })
 
