@@ -66,6 +66,7 @@ export function generateNginxFiles(options: NginxOptions): Record<string, string
     variantHeaders: variantHeaders(policy.variants),
     cookie: policy.variants.flatMap((variant, index) => (variant.source === 'cookie' ? [`${variant.field}=$samekey_forward_${index + 1}`] : [])).join('; '),
     unkeyedHeaders: policy.unkeyedHeaders.map((name) => `proxy_set_header ${name} "";\n`).join(''),
+    tagFields: hiddenFields(policy.responses.showTags ? [] : policy.responses.tagFields),
     directives: policy.requestDirectives ? '$http_cache_control$http_pragma' : '',
     ...keyPlaces(options.showKeyTo ?? [])
   }
@@ -123,6 +124,12 @@ function variantHeaders(variants: Variant[]): string {
   const all = variants.map((variant, index) => `${variant.name}=$samekey_variant_${index + 1}`).join(', ')
   const fields = variants.flatMap((variant, index) => (variant.source === 'header' ? [`proxy_set_header ${variant.field} $samekey_forward_${index + 1};\n`] : []))
   return `# The declared dimensions, each in the one form that the key covers.\nproxy_set_header X-Samekey-Variant "${all}";\n${fields.join('')}`
+}
+
+/** On the server's level, because a location that has such a line of its own has none of those above it. */
+function hiddenFields(names: string[]): string {
+  if (names.length === 0) return ''
+  return `\n# Tags of pages are between the app and this cache.\n${names.map((name) => `proxy_hide_header ${name};\n`).join('')}`
 }
 
 /** What the clients in these networks are told of the key: RFC 9211 §2.7. Nginx has no escape for a quote in it. */

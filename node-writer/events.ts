@@ -17,6 +17,7 @@ export type SkipReason =
   | 'other-validator' // the app's 304 names another page than the one that it was asked about
   | 'served-stale' // the app failed, and the stored page was served in its place
   | 'purged' // the page was purged while it was being rendered
+  | 'tags' // its tags cannot all be kept, so that a purge of one would not find it
 
 export interface PageCacheEvents {
   /** `bytes` as stored, of all items of the entry; fresh for `ttlSeconds` from now, 0 when it must be revalidated each time. */

@@ -20,6 +20,7 @@ import { setField } from './request_fields.js'
 import { staleReason } from './stale.js'
 import { isGzip, isStorable, type Storability, type Storable } from './storable.js'
 import type { Store } from './store.js'
+import { tagsOf, withoutTagFields } from './tags.js'
 import { readStoredPage, type StoredPage } from './stored_page.js'
 import type { Uncacheable } from './uncacheable.js'
 import { ageOf, conditionsOf, freshenedFields, isSamePage } from './validation.js'
@@ -199,7 +200,7 @@ export class Exchange {
     const verdict = isSame ? this.#judge({ status: stored.head.status, headers: fields }) : { store: false as const, reason: 'other-validator' as const, detail: '' }
     if (verdict.store) {
       this.#verdict = verdict
-      this.#store(stored.head.status, stored.body)
+      this.#store(stored.head.status, stored.body, stored.head.tags)
     } else this.#refuse(verdict, stored.head.status)
     const age = !isSame ? ageOf(stored.head, now) : verdict.store ? verdict.initialAgeSeconds : 0
     return { instead: this.#replaced(this.#storedAnswer(stored, fields, age, now, { fwdStatus: 304, ...this.#saidOf(verdict) })) }
@@ -252,19 +253,26 @@ export class Exchange {
       return { store: false, reason: 'request-no-store', detail: '' }
     }
     const verdict = isStorable(head, this.address.target, policy, { requestedAt, receivedAt: this.#receivedAt })
+    const tags = verdict.store ? tagsOf(verdict.fields, this.res, this.address, policy) : { tags: [] }
+    if ('unusable' in tags) return { store: false, reason: 'tags', detail: tags.unusable }
     // A raw entry can say neither for whom it is nor that it is only to be revalidated.
     if (!verdict.store || policy.mode === 'full') return verdict
     if (verdict.varyNames.length > 0) return { store: false, reason: 'vary', detail: verdict.varyNames.join(', ') }
     return verdict.freshSeconds > 0 ? verdict : { store: false, reason: 'expired', detail: '' }
   }
 
-  #store(status: number, body: Buffer): void {
+  /** `kept`: the tags of the stored page that this confirms. */
+  #store(status: number, body: Buffer, kept: string[] = []): void {
     const { req, address, url, shared } = this
-    const storable = this.#verdict as Storable
+    const judged = this.#verdict as Storable
+    // The app may have named more while it rendered.
+    const tags = tagsOf(judged.fields, this.res, address, shared.policy, kept)
+    if ('unusable' in tags) return this.#refuse({ store: false, reason: 'tags', detail: tags.unusable }, status)
+    const storable = { ...judged, fields: withoutTagFields(judged.fields, shared.policy) }
     if (!isGzip({ status, headers: storable.fields }, body)) return this.#leave('content-encoding', 'not gzip')
     shared.uncacheable.delete(address.key)
     const onStored = this.#forward === 'refresh' ? { onStored: () => shared.pages.forget(this.#leaseKey) } : {}
-    shared.pages.save({ address, url, status, body, storable, receivedAt: this.#receivedAt, render: this.#render, field: (name) => fieldOf(req, name), ...onStored })
+    shared.pages.save({ address, url, status, body, storable, ...tags, receivedAt: this.#receivedAt, render: this.#render, field: (name) => fieldOf(req, name), ...onStored })
   }
 
   #refuse({ reason, detail }: Refusal, status: number): void {

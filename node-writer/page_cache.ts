@@ -10,6 +10,17 @@ import { Writer, type PageCacheOptions } from './writer.js'
 
 export type { PageCacheOptions } from './writer.js'
 
+declare module 'http' {
+  interface ServerResponse<Request extends IncomingMessage = IncomingMessage> {
+    /**
+     * Tags the page, so that `purge({ tags })` finds it: up to 50, each of 1 to 128 characters from ! to ~ without a comma.
+     * Until the response ends; on a response that is not to be stored nothing comes of it. Never throws: a page with a tag
+     * that cannot be kept is not stored (`skipped`, reason 'tags').
+     */
+    samekeyTags(...tags: (string | readonly string[])[]): this
+  }
+}
+
 /**
  * Connect and Express middleware, and a plain function for http.createServer: `cache(req, res)` before the answer.
  * Mount it first, before anything that changes bodies. (Fastify: `cache(request.raw, reply.raw)` in an onRequest hook.)

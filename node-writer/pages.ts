@@ -2,7 +2,6 @@
 
 import { encodeEntry, type EntryTimes } from './encode_entry.js'
 import type { Events } from './events.js'
-import { groupTag, parseCacheGroups } from './http/cache_groups.js'
 import { joinFields } from './http/fields.js'
 import { parseNoVarySearch } from './http/no_vary_search.js'
 import { formatSearchRule } from '../njs/core/no_vary_search.js'
@@ -33,6 +32,7 @@ export interface Page {
   status: number
   body: Buffer
   storable: Storable
+  tags: string[]
   /** Seconds since 1970, when the head was sent. */
   receivedAt: number
   render: Render
@@ -102,9 +102,8 @@ export class Pages {
     this.#bytesWaiting += page.body.length
     try {
       if (key === '') return events.skip(url, 'vary', varyNames.join(', '))
-      const tags = parseCacheGroups(fields['cache-groups'] ?? '').map(groupTag)
       const items = await encodeEntry({ status: page.status, headers: storable.fields }, page.body, policy, {
-        key, tags, times: timesOf(storable, receivedAt), compress, maxItemBytes: store.maxItemBytes
+        key, tags: page.tags, times: timesOf(storable, receivedAt), compress, maxItemBytes: store.maxItemBytes
       })
       if (items === null) return this.#refuseTooLarge(url, address.key)
       const elapsed = Math.floor(Date.now() / 1000) - receivedAt

@@ -13,6 +13,7 @@ import { Renders } from './renders.js'
 import { holdResponse } from './hold_response.js'
 import { replaceResponse } from './replace_response.js'
 import { Store } from './store.js'
+import { offerTags } from './tags.js'
 import { Uncacheable } from './uncacheable.js'
 import { invalidatedUrls, isUnsafe } from './unsafe_methods.js'
 
@@ -64,6 +65,7 @@ export class Writer {
 
   /** Watches the response, and lets the app answer (`next`), unless the request needs no answer of the app's. */
   handle(req: IncomingMessage, res: ServerResponse, next?: () => void): void {
+    offerTags(res)
     const exchange = this.#judge(req, res)
     if (exchange === null) next?.()
     else exchange.begin(next)

@@ -159,9 +159,11 @@ function checkUnkeyed(names: string[], problems: PolicyProblem[]): void {
   })
 }
 
-function responseRules({ dropCookies, heuristic, stale, revalidateFor, maxTtl }: FilledDocument['responses']): ResponseRules {
+function responseRules({ dropCookies, tagHeaders, showTags, heuristic, stale, revalidateFor, maxTtl }: FilledDocument['responses']): ResponseRules {
   return {
     dropCookies: cookieNamesRegex(dropCookies),
+    tagFields: [...new Set(tagHeaders.map((name) => name.toLowerCase()))],
+    showTags,
     heuristic: heuristic === undefined ? null : { fraction: heuristic.fraction, maxSeconds: heuristic.max },
     whileRevalidateSeconds: stale.whileRevalidate,
     ifErrorSeconds: stale.ifError,

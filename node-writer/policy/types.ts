@@ -27,6 +27,8 @@ export interface PolicyDocument {
 
 export interface ResponsesDocument {
   dropCookies?: string[]
+  tagHeaders?: string[]
+  showTags?: boolean
   heuristic?: { fraction?: number; max?: number }
   stale?: { whileRevalidate?: number; ifError?: number; max?: number }
   revalidateFor?: number
@@ -64,6 +66,10 @@ export interface Route {
 export interface ResponseRules {
   /** Against a cookie's name: setting it is no reason not to store a response, which then loses that field. */
   dropCookies: RegExp | null
+  /** Lower-case names of the fields whose members are tags of the page. */
+  tagFields: string[]
+  /** Whether clients see these fields. */
+  showTags: boolean
   /** RFC 9111 §4.2.2; null: no guess. */
   heuristic: { fraction: number; maxSeconds: number } | null
   /** The stale-while-revalidate of responses without one. */
