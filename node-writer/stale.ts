@@ -20,12 +20,10 @@ const ERRORS = new Set([500, 502, 503, 504])
 export function staleReason(head: EntryHead, status: number, res: ServerResponse, policy: LoadedPolicy, now: number): 'stale-if-error' | 'disconnected' | '' {
   if (!ERRORS.has(status)) return ''
   if (now < head.errorUntil) return 'stale-if-error'
-  // RFC 9111 §4.2.4: a cache that is disconnected may, unless the response forbids it.
-  const inTime = now < head.freshUntil + policy.responses.staleMaxSeconds
-  return unreachable.has(res) && inTime && !mustRevalidate(head, policy) ? 'disconnected' : ''
+  return unreachable.has(res) && now < head.freshUntil + unreachableSeconds(head, policy) ? 'disconnected' : ''
 }
 
-function mustRevalidate(head: EntryHead, policy: LoadedPolicy): boolean {
+function unreachableSeconds(head: EntryHead, policy: LoadedPolicy): number {
   const received = { requestedAt: head.storedAt, receivedAt: head.storedAt }
-  return freshness(head.status, joinFields(head.headers), received, { ...policy.responses, ttlSeconds: null }).mustRevalidate
+  return freshness(head.status, joinFields(head.headers), received, { ...policy.responses, ttlSeconds: null }).unreachableSeconds
 }

@@ -153,7 +153,9 @@ function keepTimes(found: Freshness, validator: boolean, policy: LoadedPolicy): 
   const raw = policy.mode === 'raw'
   const after = (seconds: number): number => Math.max(0, found.lifetimeSeconds + (raw ? 0 : seconds) - found.initialAgeSeconds)
   const times = { freshSeconds: after(0), refreshSeconds: after(found.refreshSeconds), errorSeconds: after(found.errorSeconds) }
-  const usable = Math.max(times.refreshSeconds, times.errorSeconds)
+  // A page that was never fresh is not kept for the day on which the app cannot be reached.
+  const unreachableSeconds = times.freshSeconds > 0 ? after(found.unreachableSeconds) : 0
+  const usable = Math.max(times.refreshSeconds, times.errorSeconds, unreachableSeconds)
   const itemTtlSeconds = Math.min(usable + (validator && !raw ? policy.responses.revalidateForSeconds : 0), policy.responses.maxTtlSeconds)
   return { initialAgeSeconds: found.initialAgeSeconds, ...times, itemTtlSeconds }
 }

@@ -25,7 +25,9 @@ export interface Freshness {
   refreshSeconds: number
   /** RFC 5861 §4: how long it may be used after lifetimeSeconds when the origin fails. */
   errorSeconds: number
-  /** RFC 9111 §4.2.4: stale, it must not be used without validation, beyond refreshSeconds and errorSeconds. */
+  /** RFC 9111 §4.2.4: how long it may be used after lifetimeSeconds when the origin cannot be reached at all ("disconnected"). */
+  unreachableSeconds: number
+  /** RFC 9111 §4.2.4: stale, it must not be used without validation, beyond these three. */
   mustRevalidate: boolean
 }
 
@@ -71,6 +73,8 @@ export function freshness(status: number, fields: JoinedFields, times: ReceiptTi
     initialAgeSeconds: initialAge(fields, times),
     refreshSeconds: stale(whileRevalidate, defaults.whileRevalidateSeconds),
     errorSeconds: stale(ifError, defaults.ifErrorSeconds),
+    // To RFC 5861 §4 this is an error, too: what the response says of errors counts.
+    unreachableSeconds: stale(ifError, defaults.staleMaxSeconds),
     mustRevalidate
   }
 }

@@ -69,3 +69,17 @@ test.each(cases)('$id: $why', ({ headers, defaults = none, expected }) => {
   const text = `${found.source}${found.invalid ? '!' : ''} ${found.lifetimeSeconds} +${found.refreshSeconds} +${found.errorSeconds}${found.mustRevalidate ? ' must' : ''}`
   expect(text).toBe(expected)
 })
+
+// RFC 9111 §4.2.4: "unless the cache is disconnected"
+const disconnected: Case[] = [
+  { id: 'nothing said', why: 'the policy\'s cap', headers: control('max-age=9'), expected: '86400' },
+  { id: 'the policy\'s cap', why: 'whatever was agreed for errors', headers: control('max-age=9'), defaults: agreed, expected: '100' },
+  { id: 'stale-if-error', why: 'RFC 5861 §4: to it this is an error', headers: control('max-age=9, stale-if-error=60'), expected: '60' },
+  { id: 'stale-if-error=0', why: 'RFC 5861 §4', headers: control('max-age=9, stale-if-error=0'), expected: '0' },
+  ...['must-revalidate', 'proxy-revalidate', 'no-cache', 's-maxage=9'].map((directive): Case =>
+    ({ id: directive, why: '§4.2.4 names it', headers: control(`max-age=9, ${directive}`), expected: '0' }))
+]
+
+test.each(disconnected)('the app cannot be reached, $id: $why', ({ headers, defaults = none, expected }) => {
+  expect(String(freshness(200, joinFields(headers), { requestedAt: NOW, receivedAt: NOW }, defaults).unreachableSeconds)).toBe(expected)
+})

@@ -224,6 +224,8 @@ describe('how long it is of use', () => {
     { id: 'the policy\'s times, capped', headers: [['Cache-Control', 'max-age=10']], expected: [10, 30, 110, 110] },
     { id: 'its own times', headers: [['Cache-Control', 'max-age=10, stale-while-revalidate=5, stale-if-error=6']], expected: [10, 15, 16, 16] },
     { id: 'its own times, capped', headers: [['Cache-Control', 'max-age=10, stale-while-revalidate=999, stale-if-error=999']], expected: [10, 110, 110, 110] },
+    { id: 'not when the app fails', headers: [['Cache-Control', 'max-age=10, stale-if-error=0']], expected: [10, 30, 10, 30] },
+    { id: 'never fresh', headers: [['Cache-Control', 'max-age=0, stale-while-revalidate=0, stale-if-error=0']], expected: 'expired' },
     { id: 'kept longer for revalidation', headers: [['Cache-Control', 'max-age=10'], etag], expected: [10, 30, 110, 150] },
     { id: 'never longer than the policy says', headers: [['Cache-Control', 'max-age=9999'], etag], expected: [9999, 10019, 10099, 500] },
     { id: 'must-revalidate', headers: [['Cache-Control', 'max-age=10, must-revalidate, stale-if-error=60']], expected: [10, 10, 10, 10] },
@@ -236,6 +238,18 @@ describe('how long it is of use', () => {
   test.each(cases)('$id', ({ headers, expected }) => {
     const verdict = isStorable({ status: 200, headers }, '/page', serving, exchange)
     expect(verdict.store ? [verdict.freshSeconds, verdict.refreshSeconds, verdict.errorSeconds, verdict.itemTtlSeconds] : verdict.reason).toEqual(expected)
+  })
+
+  // RFC 9111 §4.2.4
+  test.each([
+    { id: 'kept for when the app cannot be reached', control: 'max-age=10', expected: 10 + 86400 },
+    { id: 'never fresh, not kept', control: 'max-age=0', expected: 'expired' },
+    { id: 'must-revalidate', control: 'max-age=10, must-revalidate', expected: 10 },
+    { id: 's-maxage', control: 's-maxage=10', expected: 10 },
+    { id: 'stale-if-error says for how long', control: 'max-age=10, stale-if-error=5', expected: 15 }
+  ])('the policy says nothing, $id', ({ control, expected }) => {
+    const verdict = isStorable({ status: 200, headers: [['Cache-Control', control]] }, '/page', loadPolicy({}), exchange)
+    expect(verdict.store ? verdict.itemTtlSeconds : verdict.reason).toBe(expected)
   })
 
   test('a raw entry ends with its freshness', () => {
