@@ -1,0 +1,110 @@
+// One app process of a stress run: the real middleware in front of pages that say which version of their data they were
+// rendered from. The data is the run's own, asked for over the process's channel after the render has begun.
+
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
+import { pageCache, type PageCache } from '../../node-writer/index.js'
+import { seeded, type Random } from '../fuzz/random.js'
+import { monotonic, type AppStart, type Behaviour, type FromApp, type PurgeRequest, type ToApp } from './messages.js'
+import { firstLine, LANGUAGES, PAGES, pageOf, type Page } from './page_set.js'
+
+const say = (message: FromApp): void => { process.send?.(message) }
+
+let behaviour: Behaviour
+let cache: PageCache
+let random: Random
+
+process.on('message', (message: ToApp) => {
+  if (message.type === 'start') start(message.start)
+  else if (message.type === 'purge') void purge(message.id, message.purge)
+  else if (message.type === 'version') answers.get(message.id)?.(message.version)
+  else if (message.type === 'behave') behaviour = message.behaviour
+  else void cache.close().then(() => process.exit())
+})
+process.once('disconnect', () => process.exit())
+
+function start(options: AppStart): void {
+  behaviour = options.behaviour
+  random = seeded(options.seed)
+  cache = pageCache(options.policy, { memcached: options.memcached, site: options.site, timeoutMs: options.timeoutMs })
+  for (const name of ['stored', 'dropped', 'drift', 'error'] as const) cache.on(name, () => say({ type: 'event', name }))
+  cache.on('skipped', ({ reason }) => say({ type: 'event', name: `skipped ${reason}` }))
+  const server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
+    cache(req, res, () => void answer(req, res).catch(() => res.destroy()))
+  })
+  // A crowd that Nginx forwards at once must fit into the queue, or the kernel lets it wait a second.
+  server.listen({ port: options.port, host: '127.0.0.1', backlog: 16384 }, () => say({ type: 'ready' }))
+}
+
+async function purge(id: number, request: PurgeRequest): Promise<void> {
+  const done = (error: string): void => say({ type: 'purged', id, at: monotonic(), error })
+  try {
+    await cache.purge((request.urls ?? request) as never)
+    done('')
+  } catch (error) {
+    done((error as Error).message)
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------- the database
+
+const answers = new Map<number, (version: number) => void>()
+let questions = 0
+
+function ask(type: 'read' | 'write', page: Page): Promise<number> {
+  const id = ++questions
+  return new Promise((resolve) => {
+    answers.set(id, (version) => {
+      answers.delete(id)
+      resolve(version)
+    })
+    say({ type, id, page: page.id })
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------- the pages
+
+async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  if (behaviour.kind === 'crowd') return answerCrowd(res, behaviour)
+  const page = pageOf(req.url ?? '')
+  if (page === undefined) return void res.writeHead(404, { 'Cache-Control': 'no-store' }).end()
+  if (req.method === 'POST') {
+    return void res.writeHead(204, { 'X-Version': await ask('write', page) }).end()
+  }
+  say({ type: 'rendering' })
+  const version = await ask('read', page)
+  // Now and then longer than a purge's bound, and longer than a lease.
+  await pause(random.chance(0.01) ? random.below(2500) : random.chance(0.3) ? 0 : random.below(25))
+  if (random.chance(page.kind === 'moody' ? 0.3 : 0.02)) return void res.writeHead(random.pick([500, 503]), { 'Content-Type': 'text/plain' }).end('failed\n')
+  render(page, req, res, version)
+}
+
+function render(page: Page, req: IncomingMessage, res: ServerResponse, version: number): void {
+  const form = page.kind === 'vary' ? String(req.headers['x-form'] ?? '') : page.kind === 'dimension' ? String(req.headers['x-colour'] ?? LANGUAGES[0]) : ''
+  res.setHeader('Cache-Tag', page.tags.join(','))
+  res.setHeader('Content-Type', page.kind === 'large' ? 'application/octet-stream' : 'text/html; charset=utf-8')
+  if (page.kind === 'vary') res.setHeader('Vary', 'X-Form')
+  if (page.kind === 'query') res.setHeader('No-Vary-Search', 'params=("page")')
+  if (page.kind === 'moody' && random.chance(0.5)) res.setHeader('Cache-Control', 'no-store')
+  else res.setHeader('Cache-Control', page.kind === 'short' || page.kind === 'moody' ? 'max-age=1, stale-while-revalidate=4, stale-if-error=30' : 'max-age=60')
+  if (page.kind === 'short') {
+    const etag = `"${page.id}.${version}"`
+    res.setHeader('ETag', etag)
+    if (req.headers['if-none-match'] === etag) return void res.writeHead(304).end()
+  }
+  const line = firstLine(page, form, version)
+  const bytes = page.kind === 'large' ? 260 * 1024 : page.id % 10 === 0 ? 6000 : 600
+  // Not one pattern: gzip must not make a large body small.
+  res.end(line.padEnd(bytes, `${line}${page.id} ${version} lorem ipsum `))
+}
+
+/** The first render comes to its end in the way that was told, all others are well, except that a page is uncacheable for ever. */
+async function answerCrowd(res: ServerResponse, { renderMs, ending }: Behaviour & { kind: 'crowd' }): Promise<void> {
+  say({ type: 'rendering' })
+  const isFirst = (await ask('write', PAGES[0] as Page)) === 1
+  if (isFirst && ending === 'hangs') return
+  await pause(renderMs)
+  const status = isFirst && ending === 'error' ? 500 : 200
+  const fields = { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': ending === 'uncacheable' ? 'private' : 'max-age=60' }
+  res.writeHead(status, fields).end('<p>a page that many want\n'.repeat(40))
+}

@@ -1,0 +1,54 @@
+// What a stress run and its app processes tell each other.
+
+import type { PolicyDocument } from '../../node-writer/policy/types.js'
+
+export interface AppStart {
+  /** Of loopback. */
+  port: number
+  memcached: string
+  policy: PolicyDocument
+  site: string
+  timeoutMs: number
+  /** How long each render takes, and how it ends. */
+  behaviour: Behaviour
+  seed: number
+}
+
+/** 'oracle': the pages of page_set.ts. 'crowd': one page that takes `renderMs`; `ending` is how its first render ends. */
+export type Behaviour =
+  | { kind: 'oracle' }
+  | { kind: 'crowd'; renderMs: number; ending: 'stored' | 'error' | 'uncacheable' | 'hangs' }
+
+/** As `cache.purge` takes it. */
+export interface PurgeRequest {
+  urls?: string[]
+  tags?: string[]
+  prefix?: string
+  pattern?: string
+  all?: true
+}
+
+export type ToApp =
+  | { type: 'start'; start: AppStart }
+  | { type: 'purge'; id: number; purge: PurgeRequest }
+  /** The database has answered. */
+  | { type: 'version'; id: number; version: number }
+  | { type: 'behave'; behaviour: Behaviour }
+  | { type: 'close' }
+
+export type FromApp =
+  | { type: 'ready' }
+  /** A question to the database: the page's version now. */
+  | { type: 'read'; id: number; page: number }
+  /** A change of a page's data, by an unsafe request. */
+  | { type: 'write'; id: number; page: number }
+  | { type: 'rendering' }
+  /** `at`: milliseconds of the machine's monotonic clock. */
+  | { type: 'purged'; id: number; at: number; error: string }
+  | { type: 'event'; name: string }
+
+/** Milliseconds of a clock that all processes of this machine share and nobody sets. */
+export function monotonic(): number {
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * 1e3 + nanoseconds / 1e6
+}

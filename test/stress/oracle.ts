@@ -1,0 +1,100 @@
+// Knows what every page may still be seen as: each purge raises the version that its pages must have from the moment
+// when its bound has passed. A read is judged by when it began, and only after every acknowledgement up to then is known.
+
+import type { Database } from './app_process.js'
+import { covers, PAGES, type Cover, type Page } from './page_set.js'
+
+/** Milliseconds after the acknowledgement, as docs/invalidation.md promises. */
+export const BAN_BOUND_MS = 1000
+
+export interface Read {
+  page: Page
+  form: string
+  /** When its first byte was sent, and its last received; milliseconds of the shared clock. */
+  began: number
+  ended: number
+  node: number
+  version: number
+  cacheStatus: string
+}
+
+export interface Stale extends Read {
+  /** The version that it had to have at least, and the purge that asked for it. */
+  expected: number
+  purge: Purge
+}
+
+export interface Purge {
+  cover: Cover
+  /** What its pages had become when it was asked for. */
+  version: number
+  by: string
+  acknowledged: number
+}
+
+interface Obligation { from: number; purge: Purge }
+
+/** An acknowledgement reaches the oracle within this, so that a read that is older can be judged. */
+const JUDGE_AFTER_MS = 1000
+
+/** Longer than any read takes. */
+const KEEP_MS = 30_000
+
+export class Oracle implements Database {
+  readonly stale: Stale[] = []
+  staleReads = 0
+  #counter = 0
+  readonly #versions = PAGES.map(() => 0)
+  readonly #obligations: Obligation[][] = PAGES.map(() => [])
+  #waiting: Read[] = []
+
+  read(page: number): number {
+    return this.#versions[page] as number
+  }
+
+  write(page: number): number {
+    return (this.#versions[page] = ++this.#counter)
+  }
+
+  /** Changes the data of all pages that a purge will cover; to be followed by that purge. Returns their version. */
+  change(cover: Cover): number {
+    const version = ++this.#counter
+    for (const page of PAGES) if (covers(cover, page)) this.#versions[page.id] = version
+    return version
+  }
+
+  acknowledged(purge: Purge): void {
+    const from = purge.acknowledged + (purge.cover.kind === 'urls' || purge.cover.kind === 'post' ? 0 : BAN_BOUND_MS)
+    for (const page of PAGES) if (covers(purge.cover, page)) this.#obligations[page.id]?.push({ from, purge })
+  }
+
+  seen(read: Read): void {
+    this.#waiting.push(read)
+  }
+
+  /** Judges the reads that ended a while before `now`; `Infinity` for all. */
+  judge(now: number): void {
+    const later: Read[] = []
+    for (const read of this.#waiting) {
+      if (read.ended + JUDGE_AFTER_MS > now) {
+        later.push(read)
+        continue
+      }
+      const obligations = this.#obligations[read.page.id] as Obligation[]
+      const broken = obligations.find(({ from, purge }) => from < read.began && purge.version > read.version)
+      if (broken === undefined) continue
+      this.staleReads++
+      if (this.stale.length < 20) this.stale.push({ ...read, expected: broken.purge.version, purge: broken.purge })
+    }
+    this.#waiting = later
+    for (const [id, obligations] of this.#obligations.entries()) this.#obligations[id] = shortened(obligations, now)
+  }
+}
+
+/** Of those that hold for every read to come only the strictest matters. */
+function shortened(obligations: Obligation[], now: number): Obligation[] {
+  const old = obligations.filter(({ from }) => from < now - KEEP_MS)
+  if (old.length < 2) return obligations
+  const strictest = old.reduce((best, each) => (each.purge.version > best.purge.version ? each : best))
+  return [strictest, ...obligations.filter(({ from }) => from >= now - KEEP_MS)]
+}
