@@ -1,12 +1,14 @@
 // samekey explain URL: how the key of a request comes about, step by step, for a person.
 
 import type { Command } from 'commander'
+import { resolveRequest } from '../node-writer/key.js'
 import { Store } from '../node-writer/store.js'
 import { type Explanation, explainRequest, type Page, type Rule } from './explanation.js'
 import { CliError, EXIT, type ExitCode, type Io, json, printable } from './io.js'
 import { readMemcached, readPolicy, withJson, withMemcached, withPolicy } from './options.js'
 import { readPageRequest, type RequestOptions, withRequest } from './page_request.js'
-import { describeStored, readStored, type StoredPage } from './stored.js'
+import { readStored, type StoredPage } from './stored.js'
+import { describeStored } from './stored_text.js'
 
 interface ExplainOptions extends RequestOptions {
   policy?: string
@@ -22,12 +24,13 @@ export function explainCommand(program: Command, io: Io, done: (code: ExitCode) 
   withJson(withPolicy(withMemcached(withRequest(command)))).action(async (url: string, options: ExplainOptions) => {
     const policy = readPolicy(options.policy, io)
     const memcached = readMemcached(options.memcached, io)
-    const explanation = explainRequest(readPageRequest(url, options), policy)
+    const request = readPageRequest(url, options)
+    const explanation = explainRequest(request, policy)
     const { page } = explanation
 
     const store = new Store({ memcached })
     // memcached is the last step only: without it everything else holds all the same.
-    const stored = page === null ? null : await readStored(store, page.key, policy.mode).catch(toCliError).finally(() => store.close())
+    const stored = page === null ? null : await readStored(store, resolveRequest(request, policy), policy, request.fieldOf).catch(toCliError).finally(() => store.close())
     if (options.json) {
       const memcachedStep = stored instanceof CliError ? { error: stored.message } : stored && { server: stored.server, ...stored.stored }
       io.out(json({ ...explanation, memcached: memcachedStep }))
@@ -83,7 +86,7 @@ function pageText(method: string, page: Page, stored: StoredPage | CliError): st
     '',
     'In memcached now',
     `  ${stored instanceof CliError ? `unknown: ${stored.message}` : describeStored(stored)}`,
-    ...(stored instanceof CliError || stored.stored.state !== 'full' ? [] : stored.stored.head.headers.map(([name, value]) => `  ${name}: ${value}`))
+    ...(stored instanceof CliError || stored.stored.head === null ? [] : stored.stored.head.headers.map(([name, value]) => `  ${name}: ${value}`))
   ]
 }
 

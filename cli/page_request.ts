@@ -15,6 +15,8 @@ export interface RequestOptions {
 export interface PageRequest extends CacheRequest {
   /** The fields besides Host, in their order. */
   fields: [name: string, value: string][]
+  /** A field by its lower-case name, repeated ones joined by ', '; null when there is none. */
+  fieldOf: (name: string) => string | null
 }
 
 export function withRequest(command: Command): Command {
@@ -47,6 +49,7 @@ export function readPageRequest(url: string, options: RequestOptions): PageReque
     cookie: joined('cookie', '; '),
     guarded: joined('authorization') + joined('upgrade') + joined('content-length') + joined('transfer-encoding'),
     header: (name) => joined(name),
+    fieldOf: (name) => (options.header.some(([field]) => field.toLowerCase() === name) ? joined(name) : null),
     fields: options.header.filter(([name]) => name.toLowerCase() !== 'host')
   }
 }

@@ -9,6 +9,7 @@ import { explainCommand } from './explain.js'
 import { getCommand } from './get.js'
 import { CliError, EXIT, type ExitCode, type Io } from './io.js'
 import { keyCommand } from './key.js'
+import { lsCommand } from './ls.js'
 import { nginxCommand } from './nginx.js'
 import { purgeCommand } from './purge.js'
 import { upCommand } from './up.js'
@@ -39,6 +40,7 @@ export async function run(args: string[], io: Io): Promise<number> {
   keyCommand(program, io, done)
   explainCommand(program, io, done)
   getCommand(program, io, done)
+  lsCommand(program, io, done)
   purgeCommand(program, io, done)
 
   try {

@@ -1,81 +1,112 @@
-// What memcached has under a key, read as Nginx would read it: an entry that Nginx could not replay is said to be one.
+// What memcached has of a page, found as Nginx would find it (by its key, by the rule of its path, through a vary
+// marker) and judged as Nginx would judge it.
 
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { type EntryHead, FIXED_BYTES, headBytes, parseHead } from '../njs/core/entry.js'
-import type { Mode } from '../njs/core/policy.js'
+import { clockOf } from '../njs/core/bans.js'
+import { type EntryHead, headBytes } from '../njs/core/entry.js'
+import type { Verdict } from '../njs/core/resolve.js'
+import { digestOf } from '../njs/core/vary.js'
+import { Bans, type ItemReading, readBans, readItem, type State } from '../node-writer/listing/item_state.js'
+import type { LoadedPolicy } from '../node-writer/policy/types.js'
+import { keyByRule, readRule } from '../node-writer/search_rules.js'
+import { type FieldOf, secondKey } from '../node-writer/second_keys.js'
 import { type Store, StoreError } from '../node-writer/store.js'
 import { CliError } from './io.js'
 
-export type Stored =
-  | { state: 'absent' }
-  | { state: 'raw'; bytes: number; gzip: boolean }
-  | { state: 'full'; bytes: number; head: EntryHead; ageSeconds: number; freshForSeconds: number; bodyMissing: boolean }
-  /** Nginx takes it for a miss. */
-  | { state: 'unreadable'; bytes: number }
+/** What is printed as JSON. */
+export interface Stored {
+  state: State | 'absent'
+  /** Where it lies: the page's key, another one by the rule of its path, or a second key. */
+  key: string
+  bytes: number
+  head: EntryHead | null
+  ageSeconds: number | null
+  freshForSeconds: number | null
+  /** A head that names a body which is gone is a miss. */
+  bodyMissing: boolean
+  /** The fields on which the page varies, and how many of its forms are known. */
+  vary: { fields: string[]; forms: number } | null
+  /** The clock of the ban list now; null in raw mode and when there is no list. */
+  listClock: string | null
+  gzip: boolean
+}
 
 export interface StoredPage {
   server: string
   stored: Stored
   /** As stored; null when there is none. */
   body: Buffer | null
-  gzip: boolean
 }
 
 /** Throws a CliError that names the server when it does not answer. */
-export async function readStored(store: Store, key: string, mode: Mode): Promise<StoredPage> {
+export async function readStored(store: Store, verdict: Verdict, policy: LoadedPolicy, field: FieldOf): Promise<StoredPage> {
   try {
-    return { server: store.serverOf(key), ...(await read(store, key, mode)) }
+    const bans = policy.mode === 'raw' ? new Bans(null) : await readBans(store, policy)
+    const found = await look(store, verdict, policy, bans, field)
+    return { server: store.serverOf(found.stored.key), ...found }
   } catch (error) {
     if (error instanceof StoreError) throw new CliError(error.message)
     throw error
   }
 }
 
-async function read(store: Store, key: string, mode: Mode): Promise<Omit<StoredPage, 'server'>> {
-  const item = await store.get(key)
-  if (item === null) return { stored: { state: 'absent' }, body: null, gzip: false }
-  const bytes = item.value.length
-  if (mode === 'raw') return { stored: { state: 'raw', bytes, gzip: item.gzip }, body: item.value, gzip: item.gzip }
+type Found = Omit<StoredPage, 'server'>
 
-  const end = headBytes(item.value.subarray(0, FIXED_BYTES).toString('latin1'))
-  const head = end < 0 ? null : parseHead(item.value.subarray(0, end).toString('latin1'), bytes)
-  if (head === null) return { stored: { state: 'unreadable', bytes }, body: null, gzip: false }
+async function look(store: Store, verdict: Verdict, policy: LoadedPolicy, bans: Bans, field: FieldOf): Promise<Found> {
+  const url = `${verdict.scheme}://${verdict.host}${verdict.forward}`
+  const read = (key: string, role: 'page' | 'second'): Promise<Found & ItemReading> => readAt(store, key, role, url, policy, bans)
 
-  const body = head.bodyKey === '' ? item.value.subarray(end) : ((await store.get(head.bodyKey))?.value ?? null)
-  const now = Math.floor(Date.now() / 1000)
-  const gzip = head.headers.some(([name, value]) => name.toLowerCase() === 'content-encoding' && value === 'gzip')
-  return {
-    stored: { state: 'full', bytes, head, ageSeconds: head.initialAge + Math.max(now - head.storedAt, 0), freshForSeconds: head.freshUntil - now, bodyMissing: body === null },
-    body,
-    gzip
+  const page = { ...verdict, target: verdict.forward }
+  let found = await read(page.key, 'page')
+  if (found.stored.state === 'absent' && policy.mode === 'full') {
+    const rule = await readRule(store, page, policy)
+    const other = rule === null ? page.key : keyByRule(page, rule, policy)
+    if (other !== page.key) found = await read(other, 'page')
   }
+  const { marker } = found
+  if (marker === null) return found
+  const vary = { fields: marker.fields, forms: marker.digests.length }
+  const second = secondKey(found.stored.key, marker.fields, field)
+  const entry = second !== '' && marker.digests.includes(digestOf(second)) ? await read(second, 'second') : null
+  const shown = entry === null || entry.stored.state === 'absent' ? found : entry
+  return { stored: { ...shown.stored, vary }, body: shown.body }
 }
 
-/** One sentence for people. */
-export function describeStored({ stored, server }: StoredPage): string {
-  switch (stored.state) {
-    case 'absent':
-      return `nothing (${server})`
-    case 'raw':
-      return `a raw page of ${stored.bytes} bytes${stored.gzip ? ', compressed' : ''} (${server})`
-    case 'unreadable':
-      return `${stored.bytes} bytes that are no entry; Nginx asks the app (${server})`
-    case 'full': {
-      const { head, ageSeconds, freshForSeconds } = stored
-      const fresh = freshForSeconds > 0 ? `fresh for ${freshForSeconds} s` : `stale since ${-freshForSeconds} s`
-      const tags = head.tags.length === 0 ? '' : `, tags ${head.tags.join(', ')}`
-      const where = head.bodyKey === '' ? '' : stored.bodyMissing ? ', whose item is gone: Nginx asks the app' : ` in an item of its own, ${head.bodyKey}`
-      return `status ${head.status}, ${head.headers.length} fields, a body of ${head.bodyBytes} bytes${where}; age ${ageSeconds} s, ${fresh}${tags} (${server})`
-    }
+async function readAt(store: Store, key: string, role: 'page' | 'second', url: string, policy: LoadedPolicy, bans: Bans): Promise<Found & ItemReading> {
+  const item = await store.get(key)
+  const now = Math.floor(Date.now() / 1000)
+  const text = { role, url, isWhole: true, variants: '' }
+  const value = item?.value ?? Buffer.alloc(0)
+  const reading = readItem(text, value, value.length, bans, policy.mode, now)
+  const { head } = reading
+  const body = item === null ? null : await bodyOf(store, value, reading)
+  const stored: Stored = {
+    state: item === null ? 'absent' : reading.state,
+    key,
+    bytes: value.length,
+    head,
+    ageSeconds: head === null ? null : head.initialAge + Math.max(now - head.storedAt, 0),
+    freshForSeconds: head === null ? null : head.freshUntil - now,
+    bodyMissing: head !== null && body === null,
+    vary: null,
+    listClock: bans.list === null ? null : clockOf(bans.list),
+    gzip: head === null ? (item?.gzip ?? false) : head.headers.some(([name, coding]) => name.toLowerCase() === 'content-encoding' && coding === 'gzip')
   }
+  return { ...reading, stored, body }
+}
+
+async function bodyOf(store: Store, value: Buffer, { state, head }: ItemReading): Promise<Buffer | null> {
+  if (state === 'raw') return value
+  if (head === null) return null
+  return head.bodyKey === '' ? value.subarray(headBytes(value.toString('latin1', 0, 13))) : ((await store.get(head.bodyKey))?.value ?? null)
 }
 
 /** As the client that takes no gzip gets it. */
-export async function inflated(page: StoredPage): Promise<Buffer | null> {
-  if (page.body === null || !page.gzip) return page.body
+export async function inflated({ body, stored }: StoredPage): Promise<Buffer | null> {
+  if (body === null || !stored.gzip) return body
   try {
-    return await promisify(gunzip)(page.body)
+    return await promisify(gunzip)(body)
   } catch (error) {
     throw new CliError(`the body claims to be gzip and is not: ${(error as Error).message}; --raw writes it as it is`)
   }

@@ -5,7 +5,7 @@
 import type { Atomic, ItemOptions, Version } from './atomic.js'
 
 /** What Nginx takes for a miss: it is no entry. */
-const CLAIM = Buffer.from('SKC1')
+export const CLAIM = Buffer.from('SKC1')
 
 /** The right to store one render. */
 export interface Claim {

@@ -29,7 +29,7 @@ export interface LeaseOptions {
   uncacheableSeconds?: number
 }
 
-const UNCACHEABLE = Buffer.from('uncacheable')
+export const UNCACHEABLE = Buffer.from('uncacheable')
 
 /** Between two looks at a lease of another process. */
 const FIRST_PAUSE_MS = 20
