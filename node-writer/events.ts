@@ -4,6 +4,7 @@
 import { EventEmitter } from 'node:events'
 import type { CaptureReason } from './capture.js'
 import type { RequestReason } from './eligible.js'
+import type { PurgeRecord } from './purge_record.js'
 import type { ResponseReason } from './storable.js'
 import { StoreError } from './store.js'
 
@@ -24,8 +25,8 @@ export interface PageCacheEvents {
   stored: [{ key: string; url: string; bytes: number; ttlSeconds: number }]
   /** `detail` names the field, directive, status or rule; '' when there is nothing to add. */
   skipped: [{ url: string; reason: SkipReason; detail: string }]
-  /** An acknowledged purge of one URL; `keys` are all its variants. */
-  purged: [{ url: string; keys: string[] }]
+  /** A purge has come to its end: who asked for what, and what came of it. Also those that an unsafe request causes. */
+  purge: [PurgeRecord]
   /** Nginx and the app disagree about a key: they have different policies or versions. Nothing was stored. */
   drift: [{ url: string; nginxKey: string; writerKey: string }]
   /** memcached was not even asked: it did not answer a moment ago, or too much is under way to it. */
@@ -34,7 +35,7 @@ export interface PageCacheEvents {
   error: [{ operation: Operation; key: string; error: Error }]
 }
 
-export type Operation = 'set' | 'delete' | 'encode' | 'watch'
+export type Operation = 'set' | 'delete' | 'purge' | 'encode' | 'watch'
 
 export class Events extends EventEmitter<PageCacheEvents> {
   tell<Name extends keyof PageCacheEvents>(name: Name, event: PageCacheEvents[Name][0]): void {

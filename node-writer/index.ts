@@ -2,7 +2,9 @@
 
 export { pageCache, type PageCache, type PageCacheOptions } from './page_cache.js'
 export type { PageCacheEvents, SkipReason } from './events.js'
-export { PurgeError, type PurgeResult } from './purge.js'
+export { PurgeError, type PurgeFailure, type PurgeResult } from './purge.js'
+export type { PurgeRecord } from './purge_record.js'
+export { PurgeRequestError, type PurgeRequest } from './purge_request.js'
 export { Store, StoreError, type SetOptions, type StoredValue, type StoreErrorCode, type StoreOptions } from './store.js'
 export { keysOfUrl, resolveRequest, resolveUrl } from './key.js'
 export { readRequest } from './node_request.js'

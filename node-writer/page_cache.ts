@@ -6,6 +6,7 @@ import type { PageCacheEvents } from './events.js'
 import { loadPolicy } from './policy/load.js'
 import type { LoadedPolicy, PolicyDocument } from './policy/types.js'
 import type { PurgeResult } from './purge.js'
+import type { PurgeRequest } from './purge_request.js'
 import { Writer, type PageCacheOptions } from './writer.js'
 
 export type { PageCacheOptions } from './writer.js'
@@ -32,10 +33,12 @@ export interface PageCache {
   once<Name extends keyof PageCacheEvents>(name: Name, listener: (event: PageCacheEvents[Name][0]) => void): PageCache
   off<Name extends keyof PageCacheEvents>(name: Name, listener: (event: PageCacheEvents[Name][0]) => void): PageCache
   /**
-   * Deletes every variant of these pages, and keeps renders under way from being stored. Absolute URLs, or paths of
-   * `site`. Rejects with a PurgeError when a server did not acknowledge, with a TypeError when an URL cannot be read.
+   * Purges all that is named: pages (absolute URLs, or paths of `site`), tags, prefixes, patterns, groups, everything; a
+   * text or a list is of URLs. When it resolves, these pages are gone at once, and what the rest covers is not served any
+   * more a second later; that includes what is being rendered. Rejects with a PurgeRequestError (a TypeError) when it cannot be
+   * understood, and with a PurgeError when a server did not acknowledge: ask again then.
    */
-  purge(urls: string | readonly string[]): Promise<PurgeResult>
+  purge(what: string | readonly string[] | PurgeRequest): Promise<PurgeResult>
   /** Lets what is being stored end, at most a few times `timeoutMs`, and closes the connections. */
   close(): Promise<void>
 }
@@ -57,10 +60,14 @@ export function pageCache(policy: LoadedPolicy | PolicyDocument | string, option
     on: listening('on'),
     once: listening('once'),
     off: listening('off'),
-    purge: (urls: string | readonly string[]) => writer.purge(typeof urls === 'string' ? [urls] : urls),
+    purge: (what: string | readonly string[] | PurgeRequest) => writer.purge(isUrls(what) ? { urls: what } : what),
     close: () => writer.close()
   }) as unknown as PageCache
   return cache
+}
+
+function isUrls(what: string | readonly string[] | PurgeRequest): what is string | readonly string[] {
+  return typeof what === 'string' || Array.isArray(what)
 }
 
 function isLoaded(policy: LoadedPolicy | PolicyDocument | string): policy is LoadedPolicy {

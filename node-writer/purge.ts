@@ -1,82 +1,93 @@
-// When a purge resolves, memcached has acknowledged that every variant of every page is gone, and no render of this
-// process that began before it will be stored. Otherwise it rejects.
+// When a purge resolves, memcached has acknowledged all of it: every variant of every page that was named is gone, and
+// the bans of all else are in the list, so that no Nginx serves what they cover a second later. Otherwise it rejects and
+// names the servers. docs/invalidation.md has the promise, docs/purging.md the ways to ask.
 
-import type { StoreError } from './connection.js'
+import { clockOf, type BanList } from '../njs/core/bans.js'
+import type { BanLists } from './invalidation/ban_list.js'
+import { besideKeyOf } from './invalidation/claim.js'
+import type { Purge } from './invalidation/compact.js'
+import { banListKey } from './invalidation/invalidation.js'
+import { keyOf as leaseKeyOf } from './invalidation/lease.js'
 import { type PageAddress, pagesOfUrl } from './key.js'
 import type { LoadedPolicy } from './policy/types.js'
+import { listPages } from './purge_raw.js'
+import type { PurgePlan } from './purge_request.js'
 import type { Renders } from './renders.js'
 import { keyByRule, readRule, ruleKeyOf } from './search_rules.js'
-import type { Store } from './store.js'
+import { type Store, StoreError } from './store.js'
 
 export interface PurgeResult {
   /** The absolute URLs that were purged and the keys of each; none for an URL that the policy never looks up. */
   pages: { url: string; keys: string[] }[]
   /** How many items there were to delete. */
   deleted: number
+  /** What was put into the ban list, each in its canonical form. */
+  bans: { kind: 'tag' | 'prefix' | 'pattern' | 'all'; value: string }[]
+  /** The clock after the bans: what is rendered from now on carries this or a later one. '' without bans. */
+  clock: string
 }
 
-/** At least one server did not acknowledge: pages may still be served from it. */
+export interface PurgeFailure {
+  /** The item that could not be changed; '' when the server could not list its keys. */
+  key: string
+  /** As in Nginx's `server` directive. */
+  server: string
+  error: Error
+}
+
+/** At least one server did not acknowledge: pages may still be served from it. Asking again is harmless. */
 export class PurgeError extends Error {
   override name = 'PurgeError'
   constructor(
     /** What was purged nevertheless. */
     readonly result: PurgeResult,
     /** What was not, and why. */
-    readonly failures: { key: string; server: string; error: Error }[]
+    readonly failures: readonly PurgeFailure[]
   ) {
     const servers = [...new Set(failures.map(({ server }) => server))].join(', ')
-    super(`purge: ${failures.length} keys could not be deleted from ${servers}: ${(failures[0] as { error: Error }).error.message}`)
+    super(`purge: not acknowledged by ${servers}: ${(failures[0] as PurgeFailure).error.message}`)
   }
 }
 
 export interface PurgeContext {
   policy: LoadedPolicy
-  /** What paths are relative to: `https://example.org`; undefined when only absolute URLs can be purged. */
-  site: string | undefined
   store: Store
+  lists: BanLists
   renders: Renders
 }
 
 /** Deletes under way at once. */
-const BATCH = 1000
+const BATCH = 500
 
-/** Takes absolute URLs and paths. Throws a TypeError for anything else, before anything is deleted. */
-export async function purge(urls: readonly string[], { policy, site, store, renders }: PurgeContext): Promise<PurgeResult> {
-  const named = urls.flatMap((url) => absoluteUrls(url, site, policy)).map((url) => ({ url, addresses: pagesOfUrl(url, policy) }))
+export async function carryOut({ urls, prefixes, all, bans }: PurgePlan, context: PurgeContext): Promise<PurgeResult> {
+  const { policy, store, renders } = context
+  const named = urls.map((url) => ({ url, addresses: pagesOfUrl(url, policy) }))
   // Before anything is waited for.
   renders.purge(named.flatMap(({ addresses }) => addresses.map(({ key }) => key)))
-  const pages = await Promise.all(named.map(async ({ url, addresses }) => ({ url, keys: await allKeys(addresses, { policy, store, renders }) })))
-  const keys = [...new Set(pages.flatMap((page) => page.keys))]
 
-  const failures: { key: string; server: string; error: StoreError }[] = []
-  let deleted = 0
-  for (let from = 0; from < keys.length; from += BATCH) {
-    await Promise.all(keys.slice(from, from + BATCH).map(async (key) => {
-      try {
-        if (await store.delete(key, { evenIfDown: true })) deleted++
-      } catch (error) {
-        failures.push({ key, server: store.serverOf(key), error: error as StoreError })
-      }
-    }))
-  }
-  if (failures.length === 0) return { pages, deleted }
+  const failures: PurgeFailure[] = []
+  const isListed = policy.mode === 'raw' && (all || prefixes.length > 0)
+  const [pages, clock, listed] = await Promise.all([
+    Promise.all(named.map(async ({ url, addresses }) => ({ url, keys: await allKeys(addresses, context) }))),
+    ban(bans, context, failures),
+    isListed ? listPages(store, policy, all ? null : prefixes, failures) : []
+  ])
+  const keys = [...new Set([...pages.flatMap((page) => page.keys), ...listed])]
+  const deleted = await deletePages(keys, context, failures)
+
   const failed = new Set(failures.map(({ key }) => key))
-  throw new PurgeError({ pages: pages.filter((page) => !page.keys.some((key) => failed.has(key))), deleted }, failures)
-}
-
-/** An absolute URL means its own scheme; a path means the site's page under every scheme that the key tells apart. */
-function absoluteUrls(url: string, site: string | undefined, policy: LoadedPolicy): string[] {
-  if (!url.startsWith('/')) return [url]
-  const match = /^(https?):\/\/([^/?#]+)\/?$/i.exec(site ?? '')
-  if (match === null) {
-    throw new TypeError(`purge: ${JSON.stringify(url)} is a path; give an absolute URL, or the option site (${site === undefined ? 'not given' : JSON.stringify(site)}) as https://host`)
+  const result: PurgeResult = {
+    pages: pages.filter((page) => !page.keys.some((key) => failed.has(key))),
+    deleted,
+    bans: clock === '' ? [] : bans.flatMap(describeBan),
+    clock
   }
-  const schemes = policy.scheme === '' ? ['http', 'https'] : [policy.scheme]
-  return schemes.map((scheme) => `${scheme}://${match[2]}${url}`)
+  if (failures.length > 0) throw new PurgeError(result, failures)
+  return result
 }
 
 /** A path may have declared that it does not read all of its query: then its pages lie under other keys. */
-async function allKeys(addresses: PageAddress[], { policy, store, renders }: Omit<PurgeContext, 'site'>): Promise<string[]> {
+async function allKeys(addresses: PageAddress[], { policy, store, renders }: PurgeContext): Promise<string[]> {
   const keys = addresses.map(({ key }) => key)
   const [first] = addresses
   if (first === undefined || policy.mode === 'raw') return keys
@@ -85,4 +96,51 @@ async function allKeys(addresses: PageAddress[], { policy, store, renders }: Omi
   if (rule === null) return keys
   renders.purge([ruleKeyOf(first, policy)])
   return [...new Set([...keys, ...addresses.map((address) => keyByRule(address, rule, policy))])]
+}
+
+/** How many there were. */
+async function deletePages(keys: readonly string[], { policy, store }: PurgeContext, failures: PurgeFailure[]): Promise<number> {
+  const remove = (key: string): Promise<boolean> => store.delete(key, { evenIfDown: true })
+  let deleted = 0
+  for (let from = 0; from < keys.length; from += BATCH) {
+    await Promise.all(keys.slice(from, from + BATCH).map(async (key) => {
+      try {
+        // First: from then on no render that had begun can be stored.
+        if (policy.mode === 'raw') await remove(besideKeyOf(key))
+        if (await remove(key)) deleted++
+      } catch (error) {
+        // What belongs to a page may lie on another server than the page.
+        failures.push({ key, server: error instanceof StoreError ? error.server : store.serverOf(key), error: error as Error })
+      }
+      // Only that the next visitor does not wait for a render which will not be stored.
+      await remove(leaseKeyOf(key)).catch(() => {})
+    }))
+  }
+  return deleted
+}
+
+/** The clock after them; '' when there are none, or they are not acknowledged. */
+async function ban(bans: readonly Purge[], { policy, store, lists }: PurgeContext, failures: PurgeFailure[]): Promise<string> {
+  try {
+    const after = await Promise.all(bans.map((each) => lists.append(each)))
+    const last = after.reduce<BanList | null>((latest, list) => (latest === null || list.counter > latest.counter ? list : latest), null)
+    return last === null ? '' : clockOf(last)
+  } catch (error) {
+    const key = banListKey(policy)
+    failures.push({ key, server: store.serverOf(key), error: error as Error })
+    return ''
+  }
+}
+
+function describeBan(ban: Purge): PurgeResult['bans'] {
+  switch (ban.kind) {
+    case 'tag':
+      return ban.tags.map((value) => ({ kind: 'tag', value }))
+    case 'prefix':
+      return ban.prefixes.map((value) => ({ kind: 'prefix', value }))
+    case 'pattern':
+      return [{ kind: 'pattern', value: ban.pattern }]
+    case 'all':
+      return [{ kind: 'all', value: '' }]
+  }
 }

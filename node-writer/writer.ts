@@ -8,14 +8,16 @@ import { Exchange, type Shared } from './exchange.js'
 import { createInvalidation } from './invalidation/invalidation.js'
 import { Pages } from './pages.js'
 import type { LoadedPolicy } from './policy/types.js'
-import { purge, PurgeError, type PurgeResult } from './purge.js'
+import { PurgeError, type PurgeResult } from './purge.js'
+import { purge } from './purge_record.js'
+import type { PurgeRequest } from './purge_request.js'
 import { Renders } from './renders.js'
 import { holdResponse } from './hold_response.js'
 import { replaceResponse } from './replace_response.js'
 import { Store } from './store.js'
 import { offerTags } from './tags.js'
 import { Uncacheable } from './uncacheable.js'
-import { invalidatedUrls, isUnsafe } from './unsafe_methods.js'
+import { invalidatedBy, isUnsafe } from './unsafe_methods.js'
 
 export interface PageCacheOptions {
   /**
@@ -89,29 +91,25 @@ export class Writer {
   #watchUnsafe(req: IncomingMessage, res: ServerResponse): void {
     let purged: Promise<void> | undefined
     replaceResponse(res, { mayReplace: false, maxBodyBytes: 0 }, (head) => {
-      const urls = invalidatedUrls(req, head)
-      if (urls.length === 0) return { add: null }
+      const invalidated = invalidatedBy(req, head, this.policy.mode)
+      if (invalidated === null) return { add: null }
       // What fails is an event.
-      purged = this.purge(urls).then(() => undefined, () => undefined)
+      purged = this.purge(invalidated).then(() => undefined, () => undefined)
       this.#shared.pages.after(purged)
       return { add: null }
     })
     holdResponse(res, () => purged)
   }
 
-  purge(urls: readonly string[]): Promise<PurgeResult> {
-    const tell = (result: PurgeResult) => {
-      for (const page of result.pages) this.events.tell('purged', page)
-      return result
-    }
-    const { store, renders } = this.#shared
-    return purge(urls, { policy: this.policy, site: this.#site, store, renders }).then(tell, (error: unknown) => {
-      if (error instanceof PurgeError) {
-        tell(error.result)
-        for (const { key, error: cause } of error.failures) this.events.tell('error', { operation: 'delete', key, error: cause })
-      }
+  async purge(request: PurgeRequest): Promise<PurgeResult> {
+    const { store, renders, invalidation } = this.#shared
+    const context = { policy: this.policy, store, renders, lists: invalidation.lists }
+    try {
+      return await purge(request, this.#site, context, (record) => this.events.tell('purge', record))
+    } catch (error) {
+      if (error instanceof PurgeError) for (const { key, error: cause } of error.failures) this.events.tell('error', { operation: 'purge', key, error: cause })
       throw error
-    })
+    }
   }
 
   async close(): Promise<void> {

@@ -10,7 +10,7 @@ const { app, cache } = createApp({ renderMs: Number(process.env.RENDER_MS ?? 150
 
 cache.on('stored', ({ url, ttlSeconds }) => console.log(`stored ${url} for ${ttlSeconds} s`))
 cache.on('skipped', ({ url, reason, detail }) => console.log(`not stored ${url}: ${reason}${detail ? ` (${detail})` : ''}`))
-cache.on('purged', ({ url, keys }) => console.log(`purged ${url} (${keys.length} keys)`))
+cache.on('purge', ({ asked, outcome, deleted }) => console.log(`purge of ${JSON.stringify(asked)} ${outcome}, ${deleted} items deleted`))
 cache.on('drift', ({ url, nginxKey, writerKey }) => console.log(`drift ${url}: Nginx has ${nginxKey}, the app has ${writerKey}`))
 cache.on('dropped', ({ operation, key }) => console.log(`memcached is away, ${operation} of ${key} not tried`))
 cache.on('error', ({ operation, error }) => console.log(`memcached ${operation}: ${error.message}`))

@@ -39,8 +39,9 @@ const NOT_STORED = 5
 export class Atomic {
   constructor(readonly connectionOf: (key: string) => Connection) {}
 
-  async get(key: string): Promise<VersionedValue | null> {
-    const { response, client } = await this.#send(GET, key)
+  /** `evenIfDown`: ask a server that failed a moment ago. */
+  async get(key: string, { evenIfDown = false } = {}): Promise<VersionedValue | null> {
+    const { response, client } = await this.#send(GET, key, undefined, undefined, evenIfDown)
     return response.header.status === NOT_FOUND ? null : { ...this.#version(key, response, client), value: response.val }
   }
 
@@ -62,14 +63,14 @@ export class Atomic {
     return response !== GONE && response.header.status === OK
   }
 
-  async #send(opcode: number, key: string, item?: { value: Buffer } & ItemOptions, version?: Version): Promise<{ response: Response; client: MemcachedClient }> {
+  async #send(opcode: number, key: string, item?: { value: Buffer } & ItemOptions, version?: Version, evenIfDown = false): Promise<{ response: Response; client: MemcachedClient }> {
     const connection = this.connectionOf(key)
     const extras = item === undefined ? Buffer.alloc(0) : extrasOf(item)
     const value = item?.value ?? Buffer.alloc(0)
     const answer = await connection.call(async (client) => {
       if (version !== undefined && version.client !== client) return { response: GONE, client }
       return { response: await perform(client, opcode, key, extras, value, version?.cas), client }
-    }, { bytes: value.length })
+    }, { bytes: value.length, evenIfDown })
     const { status } = answer.response.header
     if (status === TOO_LARGE) throw new StoreError('too-large', connection.address.name, 'Value too large')
     if (status !== OK && status !== NOT_FOUND && status !== EXISTS && status !== NOT_STORED) {

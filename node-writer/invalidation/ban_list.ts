@@ -67,7 +67,7 @@ export class BanLists {
   async #appendOnce(purges: readonly Purge[]): Promise<BanList> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       if (attempt > 0) await pause(Math.random() * Math.min(2 ** attempt, 50))
-      const item = await this.#getOrMake()
+      const item = await this.#getOrMake({ evenIfDown: true })
       if (item === null) continue
       const now = Math.floor(Date.now() / 1000)
       const list = purges.reduce((before, purge) => addPurge(before, purge, now, this.options.longestLifeSeconds), item.list)
@@ -86,8 +86,8 @@ export class BanLists {
   }
 
   /** Null when it was gone again, or was made by somebody else meanwhile. */
-  async #getOrMake(): Promise<(VersionedValue & { list: BanList }) | null> {
-    const item = await this.items.get(this.options.key)
+  async #getOrMake(options: { evenIfDown?: boolean } = {}): Promise<(VersionedValue & { list: BanList }) | null> {
+    const item = await this.items.get(this.options.key, options)
     const made = emptyList(randomBytes(12).toString('base64url'), Math.floor(Date.now() / 1000))
     if (item === null) {
       const value = Buffer.from(formatBanList(made))

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { keysOfUrl } from '../../node-writer/key.js'
 import { pageCache } from '../../node-writer/page_cache.js'
 import { Store } from '../../node-writer/store.js'
+import type { PurgeRecord } from '../../node-writer/purge_record.js'
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
 import { startMemcached, type Memcached } from '../support/memcached.js'
 import { exchange, plainRequest, readEntry, sixtySeconds, startApp } from './writer_app.js'
@@ -164,12 +165,12 @@ describe('purge', () => {
     const keys = ['http', 'https'].flatMap((scheme) => keysOfUrl(`${scheme}://example.org/page?a=1&b=2`, cache.policy))
     expect(new Set(keys).size).toBe(12)
     await Promise.all(keys.map((key) => store.set(key, Buffer.from('x'), { ttlSeconds: 60 })))
-    const told: unknown[] = []
-    cache.on('purged', (event) => told.push(event))
+    const told: PurgeRecord[] = []
+    cache.on('purge', (record) => told.push(record))
 
     const result = await cache.purge('/page?utm_source=mail&b=2&a=1')
     expect(result.deleted).toBe(12)
-    expect(told).toEqual(result.pages)
+    expect(told).toMatchObject([{ by: '', asked: { urls: '/page?utm_source=mail&b=2&a=1' }, outcome: 'done', ...result, error: '' }])
     expect(result.pages.flatMap((page) => page.keys).sort()).toEqual([...keys].sort())
     expect(await Promise.all(keys.map((key) => store.get(key)))).toEqual(keys.map(() => null))
     await cache.close()
@@ -180,7 +181,7 @@ describe('purge', () => {
     const [http, https] = ['http', 'https'].map((scheme) => keysOfUrl(`${scheme}://a.example/p`, cache.policy)[0] as string) as [string, string]
     await store.set(http, Buffer.from('x'), { ttlSeconds: 60 })
     await store.set(https, Buffer.from('x'), { ttlSeconds: 60 })
-    expect(await cache.purge(['HTTPS://A.example:443/p#top'])).toEqual({ pages: [{ url: 'HTTPS://A.example:443/p#top', keys: [https] }], deleted: 1 })
+    expect(await cache.purge(['HTTPS://A.example:443/p#top'])).toEqual({ pages: [{ url: 'HTTPS://A.example:443/p#top', keys: [https] }], deleted: 1, bans: [], clock: '' })
     expect(await store.get(http)).not.toBeNull()
     await cache.close()
   })

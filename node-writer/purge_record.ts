@@ -1,0 +1,54 @@
+// Who purged what, when, and what came of it: the event `purge`, and a line of the purge log. It never holds a token.
+
+import { carryOut, PurgeError, type PurgeContext, type PurgeResult } from './purge.js'
+import { readPurgeRequest, type PurgeRequest } from './purge_request.js'
+
+export interface PurgeRecord {
+  /** When it was asked for, ISO 8601. */
+  time: string
+  /** As the request says, and from where it came; '' for code that does not say. */
+  by: string
+  /** What was asked for, as it was written. */
+  asked: Omit<PurgeRequest, 'by'>
+  /** 'failed': some servers did not acknowledge. 'refused': it could not be understood, or its token was wrong; nothing was purged. */
+  outcome: 'done' | 'failed' | 'refused'
+  /** As in PurgeResult. */
+  pages: PurgeResult['pages']
+  deleted: number
+  bans: PurgeResult['bans']
+  clock: string
+  /** '' when it is done. */
+  error: string
+  /** Milliseconds until it was acknowledged. */
+  ms: number
+}
+
+const NOTHING: PurgeResult = { pages: [], deleted: 0, bans: [], clock: '' }
+
+/** A refusal of which nothing more is known. */
+export function refusal(by: string, error: string): PurgeRecord {
+  return { time: new Date().toISOString(), by, asked: {}, outcome: 'refused', ...NOTHING, error, ms: 0 }
+}
+
+/**
+ * Carries a request out and tells `onRecord` of it before it settles.
+ * @throws PurgeRequestError when it cannot be understood, PurgeError when a server did not acknowledge.
+ */
+export async function purge(request: PurgeRequest, site: string | undefined, context: PurgeContext, onRecord: (record: PurgeRecord) => void): Promise<PurgeResult> {
+  const time = new Date().toISOString()
+  const start = performance.now()
+  const tell = (outcome: PurgeRecord['outcome'], result: PurgeResult, error: string): void => {
+    const { by = '', ...asked } = typeof request === 'object' && request !== null ? request : {}
+    onRecord({ time, by: String(by), asked, outcome, ...result, error, ms: Math.round(performance.now() - start) })
+  }
+  try {
+    const result = await carryOut(readPurgeRequest(request, context.policy, site), context)
+    tell('done', result, '')
+    return result
+  } catch (error) {
+    const { message } = error as Error
+    if (error instanceof PurgeError) tell('failed', error.result, message)
+    else tell('refused', NOTHING, message)
+    throw error
+  }
+}
