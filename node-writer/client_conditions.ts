@@ -2,7 +2,9 @@
 // conditions are applied to its answer (RFC 9111 §4.3.2). If-Match and If-Unmodified-Since are for the app.
 
 import type { IncomingMessage } from 'node:http'
-import { isNotModified } from '../njs/core/condition.js'
+import { isNotModified, isSameForRange } from '../njs/core/condition.js'
+import { selectRange } from '../njs/core/range.js'
+import type { ResponseHead } from './capture.js'
 import type { Fields } from './http/fields.js'
 import { joinFields } from './http/fields.js'
 import { removeFields } from './request_fields.js'
@@ -11,9 +13,11 @@ import { removeFields } from './request_fields.js'
 export interface ClientConditions {
   ifNoneMatch: string
   ifModifiedSince: string
+  range: string
+  ifRange: string
 }
 
-export const UNCONDITIONAL: ClientConditions = { ifNoneMatch: '', ifModifiedSince: '' }
+export const UNCONDITIONAL: ClientConditions = { ifNoneMatch: '', ifModifiedSince: '', range: '', ifRange: '' }
 
 const TAKEN = ['if-none-match', 'if-modified-since', 'range', 'if-range'] as const
 
@@ -24,9 +28,10 @@ export function hasPrecondition(req: IncomingMessage): boolean {
 
 /** Takes them from what the app is shown. RFC 9110 §14.2: a range may be answered with the whole. */
 export function takeConditions(req: IncomingMessage): ClientConditions {
-  const { 'if-none-match': ifNoneMatch = '', 'if-modified-since': ifModifiedSince = '' } = req.headers
+  const { 'if-none-match': ifNoneMatch = '', 'if-modified-since': ifModifiedSince = '', range = '' } = req.headers
+  const ifRange = String(req.headers['if-range'] ?? '')
   if (TAKEN.some((name) => name in req.headers)) removeFields(req, TAKEN)
-  return { ifNoneMatch, ifModifiedSince }
+  return { ifNoneMatch, ifModifiedSince, range, ifRange }
 }
 
 /** The header of the 304 that this response becomes for the client (RFC 9110 §15.4.5); null when it must be sent as it is. */
@@ -41,3 +46,17 @@ export function notModifiedFields(client: ClientConditions, status: number, fiel
 
 /** It would describe content that is not there. */
 const ABOUT_CONTENT = /^(?:content-(?:encoding|language|length|range|type)|accept-ranges|trailer|transfer-encoding)$/i
+
+/**
+ * The part of a whole response that the client asked for, or that it is not there (RFC 9110 §15.3.7, §15.5.17); null when
+ * it must be sent as it is. The Range of a compressed one is ignored: Nginx inflates it for clients that cannot.
+ */
+export function partialAnswer(client: ClientConditions, status: number, fields: Fields, body: Buffer, now: number): (ResponseHead & { body: Buffer }) | null {
+  if (status !== 200 || client.range === '') return null
+  const { etag = '', 'last-modified': lastModified = '', date = '', 'content-encoding': coding = '' } = joinFields(fields)
+  if (coding !== '' || !isSameForRange(client.ifRange, { etag, lastModified, date, receivedAt: now }, now)) return null
+  const part = selectRange(client.range, body.length)
+  if (part.status === 200) return null
+  if (part.status === 416) return { status: 416, headers: [['Content-Range', `bytes */${body.length}`], ['Content-Type', 'text/plain']], body: Buffer.from('no such range\n') }
+  return { status: 206, headers: [...fields, ['Content-Range', `bytes ${part.first}-${part.last}/${body.length}`]], body: body.subarray(part.first, part.last + 1) }
+}

@@ -5,13 +5,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseRequestDirectives, type RequestDirectives, satisfies } from '../njs/core/request_directives.js'
 import { type CacheStatus, type Forward, formatCacheStatus } from './cache_status.js'
 import { capture, type CaptureReason, isFirst, type ResponseHead } from './capture.js'
-import { type ClientConditions, hasPrecondition, notModifiedFields, takeConditions, UNCONDITIONAL } from './client_conditions.js'
+import { type ClientConditions, hasPrecondition, notModifiedFields, partialAnswer, takeConditions, UNCONDITIONAL } from './client_conditions.js'
 import type { Events, SkipReason } from './events.js'
 import type { Fields } from './http/fields.js'
 import type { Invalidation } from './invalidation/invalidation.js'
 import { fieldOf } from './node_request.js'
 import type { PageAddress } from './key.js'
 import { ruleKeyOf } from './search_rules.js'
+import { withMadeEtag } from './made_etag.js'
 import type { Pages } from './pages.js'
 import type { LoadedPolicy } from './policy/types.js'
 import type { Render, Renders } from './renders.js'
@@ -224,7 +225,9 @@ export class Exchange {
     if (this.#forward === 'refresh') return NOTHING
     const fields: Fields = [...headers.filter(([name]) => name.toLowerCase() !== 'age'), ['Age', String(age)]]
     const unchanged = notModifiedFields(this.#client, stored.head.status, fields, now)
-    return unchanged === null ? this.#answer(stored.head.status, fields, stored.body, said) : this.#answer(304, unchanged, EMPTY, said)
+    if (unchanged !== null) return this.#answer(304, unchanged, EMPTY, said)
+    const { status, headers: sent, body } = partialAnswer(this.#client, stored.head.status, fields, stored.body, now) ?? { status: stored.head.status, headers: fields, body: stored.body }
+    return this.#answer(status, sent, body, said)
   }
 
   #answer(status: number, headers: Fields, body: Buffer, said: Omit<CacheStatus, 'fwd'>): Answer {
@@ -268,7 +271,8 @@ export class Exchange {
     // The app may have named more while it rendered.
     const tags = tagsOf(judged.fields, this.res, address, shared.policy, kept)
     if ('unusable' in tags) return this.#refuse({ store: false, reason: 'tags', detail: tags.unusable }, status)
-    const storable = { ...judged, fields: withoutTagFields(judged.fields, shared.policy) }
+    const fields = withoutTagFields(judged.fields, shared.policy)
+    const storable = { ...judged, fields: shared.policy.responses.makeEtag ? withMadeEtag(status, fields, body) : fields }
     if (!isGzip({ status, headers: storable.fields }, body)) return this.#leave('content-encoding', 'not gzip')
     shared.uncacheable.delete(address.key)
     const onStored = this.#forward === 'refresh' ? { onStored: () => shared.pages.forget(this.#leaseKey) } : {}

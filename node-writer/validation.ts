@@ -3,6 +3,7 @@
 import type { EntryHead } from '../njs/core/entry.js'
 import { isReplayable } from '../njs/core/entry.js'
 import type { Fields } from './http/fields.js'
+import { isMadeEtag } from './made_etag.js'
 
 export interface Validators {
   'if-none-match'?: string
@@ -11,7 +12,7 @@ export interface Validators {
 
 /** RFC 9111 §4.3.1: the stored validators as conditions; none when the page has none. */
 export function conditionsOf(head: EntryHead): Validators {
-  const etag = valueOf(head.headers, 'etag')
+  const etag = appsTag(head.headers)
   const modified = valueOf(head.headers, 'last-modified')
   // We may have made it weak when we compressed the page: an app that compares strongly knows it as it sent it.
   const tags = etag.startsWith('W/') && valueOf(head.headers, 'content-encoding') !== '' ? `${etag}, ${etag.slice(2)}` : etag
@@ -35,13 +36,19 @@ function keepsStoredTag(name: string, value: string, stored: Fields): boolean {
 
 /** RFC 9111 §4.3.4: whether a 304 with this header can be about the stored page. */
 export function isSamePage(stored: Fields, received: Fields): boolean {
-  const opaque = (fields: Fields) => valueOf(fields, 'etag').replace(/^W\//, '')
+  const opaque = (fields: Fields) => appsTag(fields).replace(/^W\//, '')
   return opaque(received) === '' || opaque(stored) === '' || opaque(received) === opaque(stored)
 }
 
 /** Seconds, RFC 9111 §4.2.3. */
 export function ageOf(head: EntryHead, now: number): number {
   return head.initialAge + Math.max(now - head.storedAt, 0)
+}
+
+/** '' for none, and for one of ours: RFC 9110 §13.1.3, it would keep the app from looking at If-Modified-Since. */
+function appsTag(fields: Fields): string {
+  const tag = valueOf(fields, 'etag')
+  return isMadeEtag(tag) ? '' : tag
 }
 
 function valueOf(fields: Fields, name: string): string {

@@ -159,11 +159,12 @@ function checkUnkeyed(names: string[], problems: PolicyProblem[]): void {
   })
 }
 
-function responseRules({ dropCookies, tagHeaders, showTags, heuristic, stale, revalidateFor, maxTtl }: FilledDocument['responses']): ResponseRules {
+function responseRules({ dropCookies, tagHeaders, showTags, makeEtag, heuristic, stale, revalidateFor, maxTtl }: FilledDocument['responses']): ResponseRules {
   return {
     dropCookies: cookieNamesRegex(dropCookies),
     tagFields: [...new Set(tagHeaders.map((name) => name.toLowerCase()))],
     showTags,
+    makeEtag,
     heuristic: heuristic === undefined ? null : { fraction: heuristic.fraction, maxSeconds: heuristic.max },
     whileRevalidateSeconds: stale.whileRevalidate,
     ifErrorSeconds: stale.ifError,

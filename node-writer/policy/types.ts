@@ -29,6 +29,7 @@ export interface ResponsesDocument {
   dropCookies?: string[]
   tagHeaders?: string[]
   showTags?: boolean
+  makeEtag?: boolean
   heuristic?: { fraction?: number; max?: number }
   stale?: { whileRevalidate?: number; ifError?: number; max?: number }
   revalidateFor?: number
@@ -70,6 +71,8 @@ export interface ResponseRules {
   tagFields: string[]
   /** Whether clients see these fields. */
   showTags: boolean
+  /** Whether a page without an ETag gets one of its content. */
+  makeEtag: boolean
   /** RFC 9111 §4.2.2; null: no guess. */
   heuristic: { fraction: number; maxSeconds: number } | null
   /** The stale-while-revalidate of responses without one. */

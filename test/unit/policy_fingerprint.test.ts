@@ -39,7 +39,7 @@ describe('moves no keys', () => {
     { id: 'how long pages are kept', a: {}, b: { routes: [{ match: '/', ttl: 60, type: 'text/plain' }] } },
     { id: 'which fields are removed', a: {}, b: { headers: { unkeyed: ['x'], unkeyedDefaults: false } } },
     { id: 'the longest target', a: {}, b: { maxTargetBytes: 100 } },
-    { id: 'what becomes of responses', a: {}, b: { responses: { dropCookies: ['x'], tagHeaders: [], showTags: true, revalidateFor: 0, maxTtl: 60, heuristic: {}, stale: { max: 1, ifError: 1 } } } },
+    { id: 'what becomes of responses', a: {}, b: { responses: { dropCookies: ['x'], tagHeaders: [], showTags: true, makeEtag: true, revalidateFor: 0, maxTtl: 60, heuristic: {}, stale: { max: 1, ifError: 1 } } } },
     { id: 'reloads', a: {}, b: { requestNoCache: true } },
     { id: 'the schema for the editor', a: {}, b: { $schema: './x.json' } },
     { id: 'a default written out', a: {}, b: { mode: 'full', query: { sort: true, ignore: [], ignoreDefaults: true } } },
