@@ -29,7 +29,9 @@ export interface ChildOptions {
 
 export function startChild(name: string, command: string, args: string[], options: ChildOptions): Child {
   // A process group of its own: Ctrl-C in a terminal reaches us alone, and one signal reaches all of its processes.
-  const child = spawn(command, args, { cwd: options.folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  // The token of purges is the writer's.
+  const { SAMEKEY_PURGE_TOKEN: _, ...env } = process.env
+  const child = spawn(command, args, { env, cwd: options.folder, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: string[] = []
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeNginxFiles } from '../nginx/generate.js'
 import type { LoadedPolicy } from '../node-writer/policy/types.js'
+import type { PurgeHttpOptions } from '../node-writer/purge_http.js'
 import { type Sidecar, startSidecar } from '../node-writer/sidecar.js'
 import { type AccessRecord, openAccessLog } from './access_log.js'
 import { type Child, startChild } from './child.js'
@@ -24,6 +25,8 @@ export interface StackOptions {
   memcached?: string
   engine: 'njs' | 'qjs'
   originHost?: string
+  /** Purges over HTTP. */
+  purge?: PurgeHttpOptions
   /** Told each request that Nginx has answered; without it nothing is logged. */
   onRecord?: (record: AccessRecord) => void
   onNginxError: (line: string) => void
@@ -82,8 +85,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     }
 
     const readyTarget = `/samekey-ready-${randomBytes(16).toString('hex')}`
-    const { origin, policy, originHost, onOriginChange } = options
-    const sidecar = await startSidecar({ origin, policy, memcached, readyTarget, onOriginChange, ...(originHost === undefined ? {} : { originHost }) })
+    const { origin, policy, originHost, purge, onOriginChange } = options
+    const sidecar = await startSidecar({ origin, policy, memcached, readyTarget, onOriginChange, ...(originHost === undefined ? {} : { originHost }), ...(purge && { purge }) })
     closers.push(() => sidecar.close())
 
     const { onRecord } = options

@@ -17,6 +17,8 @@ export interface PurgeRecord {
   deleted: number
   bans: PurgeResult['bans']
   clock: string
+  /** The servers that did not acknowledge, and what they did not; '' for a server that could not list its keys. */
+  failures: { key: string; server: string; error: string }[]
   /** '' when it is done. */
   error: string
   /** Milliseconds until it was acknowledged. */
@@ -27,7 +29,7 @@ const NOTHING: PurgeResult = { pages: [], deleted: 0, bans: [], clock: '' }
 
 /** A refusal of which nothing more is known. */
 export function refusal(by: string, error: string): PurgeRecord {
-  return { time: new Date().toISOString(), by, asked: {}, outcome: 'refused', ...NOTHING, error, ms: 0 }
+  return { time: new Date().toISOString(), by, asked: {}, outcome: 'refused', ...NOTHING, failures: [], error, ms: 0 }
 }
 
 /**
@@ -37,9 +39,9 @@ export function refusal(by: string, error: string): PurgeRecord {
 export async function purge(request: PurgeRequest, site: string | undefined, context: PurgeContext, onRecord: (record: PurgeRecord) => void): Promise<PurgeResult> {
   const time = new Date().toISOString()
   const start = performance.now()
-  const tell = (outcome: PurgeRecord['outcome'], result: PurgeResult, error: string): void => {
+  const tell = (outcome: PurgeRecord['outcome'], result: PurgeResult, error: string, failures: PurgeRecord['failures'] = []): void => {
     const { by = '', ...asked } = typeof request === 'object' && request !== null ? request : {}
-    onRecord({ time, by: String(by), asked, outcome, ...result, error, ms: Math.round(performance.now() - start) })
+    onRecord({ time, by: String(by), asked, outcome, ...result, failures, error, ms: Math.round(performance.now() - start) })
   }
   try {
     const result = await carryOut(readPurgeRequest(request, context.policy, site), context)
@@ -47,7 +49,7 @@ export async function purge(request: PurgeRequest, site: string | undefined, con
     return result
   } catch (error) {
     const { message } = error as Error
-    if (error instanceof PurgeError) tell('failed', error.result, message)
+    if (error instanceof PurgeError) tell('failed', error.result, message, error.failures.map(({ key, server, error: cause }) => ({ key, server, error: cause.message })))
     else tell('refused', NOTHING, message)
     throw error
   }

@@ -112,6 +112,12 @@ function listOf(value: unknown, path: string): [text: string, path: string][] {
 
 const SITE = /^https?:\/\/[^/?#@\\]+\/?$/i
 
+/** What a path belongs to that names no host: the first host of the policy; undefined when it names none. */
+export function siteOf(policy: LoadedPolicy): string | undefined {
+  const host = policy.document.hosts.find((name) => !name.includes('*'))
+  return host === undefined ? undefined : `https://${host}`
+}
+
 /** A path means the site's page under every scheme that the key tells apart. */
 function sitesOf(site: unknown, policy: LoadedPolicy, path: string): string[] {
   if (typeof site !== 'string') throw new PurgeRequestError(path, 'which site is meant? give an absolute URL, or site as https://host')

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import { once } from 'node:events'
 import { createProxyServer } from 'httpxy'
 import { pageCache, type PageCache } from './page_cache.js'
+import type { PurgeHttpOptions } from './purge_http.js'
 import { markUnreachable } from './stale.js'
 import { endToEndFields, fieldsByName, withoutUpgrade } from './sidecar_fields.js'
 import type { LoadedPolicy, PolicyDocument } from './policy/types.js'
@@ -24,6 +25,9 @@ export interface SidecarOptions {
   originHost?: string
   /** Milliseconds without a byte from the app after which a request ends in 504. Default 55000. */
   originTimeoutMs?: number
+  /** Purges over HTTP, and the site that their paths belong to (PageCacheOptions). */
+  purge?: PurgeHttpOptions
+  site?: string
   /** A target that the sidecar answers itself with 204, to learn that Nginx reaches it. */
   readyTarget?: string
   /** Told when the app stops answering (with the error) and when it answers again. */
@@ -48,7 +52,8 @@ const ORIGIN_TIMEOUT_MS = 55_000
 const MAX_HEADER_BYTES = 64 * 1024
 
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
-  const cache = pageCache(options.policy, { memcached: options.memcached })
+  const { purge, site } = options
+  const cache = pageCache(options.policy, { memcached: options.memcached, ...(purge && { purge }), ...(site === undefined ? {} : { site }) })
   const app = connectOrigin(options)
   const server = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: MAX_HEADER_BYTES }, (req, res) => {
     if (options.readyTarget !== undefined && req.url === options.readyTarget) {

@@ -9,8 +9,9 @@ import { createInvalidation } from './invalidation/invalidation.js'
 import { Pages } from './pages.js'
 import type { LoadedPolicy } from './policy/types.js'
 import { PurgeError, type PurgeResult } from './purge.js'
-import { purge } from './purge_record.js'
-import type { PurgeRequest } from './purge_request.js'
+import { PurgeHttp, type PurgeHttpOptions } from './purge_http.js'
+import { purge, refusal } from './purge_record.js'
+import { type PurgeRequest, siteOf } from './purge_request.js'
 import { Renders } from './renders.js'
 import { holdResponse } from './hold_response.js'
 import { replaceResponse } from './replace_response.js'
@@ -35,6 +36,8 @@ export interface PageCacheOptions {
   compress?: boolean
   /** `https://example.org`: what the paths given to `purge` are relative to. Default: the first of the policy's hosts. */
   site?: string
+  /** Purges over HTTP; off by default. They are answered only where the middleware is given `next`. */
+  purge?: PurgeHttpOptions
   /** Gets a line for every drift and every error. Default: none; listen to the events. */
   logger?: { warn(message: string): void }
 }
@@ -47,6 +50,7 @@ export class Writer {
   readonly events = new Events()
   readonly #shared: Shared
   readonly #site: string | undefined
+  readonly #purgeHttp: PurgeHttp | undefined
 
   constructor(readonly policy: LoadedPolicy, readonly options: PageCacheOptions) {
     const { events } = this
@@ -60,13 +64,17 @@ export class Writer {
       timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
       maxBodyBytes: options.maxBodyBytes ?? MAX_BODY_BYTES
     }
-    const host = policy.document.hosts.find((name) => !name.includes('*'))
-    this.#site = options.site ?? (host === undefined ? undefined : `https://${host}`)
+    this.#site = options.site ?? siteOf(policy)
+    this.#purgeHttp = options.purge && new PurgeHttp(options.purge, {
+      purge: (request) => this.purge(request),
+      onRefused: (by, error) => events.tell('purge', refusal(by, error))
+    })
     if (options.logger !== undefined) this.#log(options.logger)
   }
 
   /** Watches the response, and lets the app answer (`next`), unless the request needs no answer of the app's. */
   handle(req: IncomingMessage, res: ServerResponse, next?: () => void): void {
+    if (next !== undefined && this.#purgeHttp?.takes(req, res)) return
     offerTags(res)
     const exchange = this.#judge(req, res)
     if (exchange === null) next?.()

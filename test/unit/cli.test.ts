@@ -128,7 +128,7 @@ describe('without memcached', () => {
   test('purge says which key failed', async () => {
     const ran = await runCli(['purge', 'http://example.org/', '--memcached', NOWHERE])
     expect(ran.exitCode).toBe(1)
-    expect(ran.out).toMatch(/^failed {2}samekey:\S+ \(127\.0\.0\.1:1\): /)
+    expect(ran.out).toMatch(/^failed {2}samekey:\S+ \(127\.0\.0\.1:1\): .*\n0 items deleted\n$/)
   })
 
   test.each(['nope', '/path', `http://me:${SECRET}@example.org/`])('purge of %s deletes nothing', async (url) => {
