@@ -32,7 +32,16 @@ export interface CacheStack {
 
 export const said = (response: RawResponse): string => response.header('cache-status') ?? ''
 
-export async function startCacheStack({ suite, engine }: Engine, document: PolicyDocument, app: (req: IncomingMessage, res: ServerResponse) => void, showKeyTo: string[] = []): Promise<CacheStack> {
+export interface CacheStackOptions {
+  /** Addresses that see the key in Cache-Status. */
+  showKeyTo?: string[]
+  /** For how long the sidecar waits for the app. */
+  originTimeoutMs?: number
+}
+
+type App = (req: IncomingMessage, res: ServerResponse) => void
+
+export async function startCacheStack({ suite, engine }: Engine, document: PolicyDocument, app: App, options: CacheStackOptions = {}): Promise<CacheStack> {
   const policy = loadPolicy(document)
   const asked: IncomingMessage[] = []
   const server = createServer((req, res) => {
@@ -53,12 +62,14 @@ export async function startCacheStack({ suite, engine }: Engine, document: Polic
     const stack = await startLocalStack({
       suite, engine,
       configure: ({ folder, listen, memcached, module }) => {
-        writeNginxFiles(folder, { policy, directory: folder, app: `127.0.0.1:${sidecarPort}`, memcached, listen, engine, modulePath: module, workers: 1, showKeyTo })
+        writeNginxFiles(folder, { policy, directory: folder, app: `127.0.0.1:${sidecarPort}`, memcached, listen, engine, modulePath: module, workers: 1, showKeyTo: options.showKeyTo ?? [] })
       }
     })
     closers.push(() => stack.stop())
     const origin = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-    const sidecar = await startSidecar({ origin, policy, memcached: stack.memcached[0] as string, listen: { host: '127.0.0.1', port: sidecarPort } })
+    const { originTimeoutMs } = options
+    const listen = { host: '127.0.0.1', port: sidecarPort }
+    const sidecar = await startSidecar({ origin, policy, memcached: stack.memcached[0] as string, listen, ...(originTimeoutMs === undefined ? {} : { originTimeoutMs }) })
     closers.push(() => sidecar.close())
     const send = (target: string, fields: string[] = [], method = 'GET') =>
       sendRaw(stack.port, [`${method} ${target} HTTP/1.1`, 'Host: site.test', 'Connection: close', ...fields, '', ''].join('\r\n'))

@@ -3,7 +3,9 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { PolicyDocument } from '../../node-writer/policy/types.js'
 import { engines } from '../support/engines.js'
+import { until } from '../support/until.js'
 import type { RawResponse } from '../support/raw_http.js'
 import { type CacheStack, said, startCacheStack } from './cache_stack.js'
 import { showLogsOnFailure } from './stack.js'
@@ -47,6 +49,12 @@ const conditions: Condition[] = [
   { id: 'not-found', why: '§13.2.1: conditions are about a 200', page: always(strong, 404), asks: ['If-None-Match: "v,1"'], status: 404 }
 ]
 
+/** What the app of the engine under test was asked. */
+let asks: IncomingMessage[] = []
+/** Until then the second answer of `held` does not come. */
+let release = Promise.resolve()
+let letGo = (): void => {}
+
 const pages: Record<string, Page> = {
   ...Object.fromEntries(conditions.map(({ id, page }) => [id, page])),
   whole: always(strong),
@@ -58,6 +66,22 @@ const pages: Record<string, Page> = {
   only: (req, res) => always({ 'Cache-Control': 'max-age=60', 'No-Vary-Search': 'params, except=("id" "utm_source")', 'X-Asked': req.url as string })(req, res),
   asked: (req, res) => checking({ 'Cache-Control': 'no-cache', ETag: '"v1"', 'No-Vary-Search': 'params=("from")' })(req, res),
   taken: (req, res) => always({ 'Cache-Control': 'max-age=60', ...(req.url?.includes('plain') ? {} : { 'No-Vary-Search': 'params=("from")' }) })(req, res),
+  encoded: always({ 'Cache-Control': 'max-age=60', Vary: 'accept-encoding' }),
+  languages: (req, res) => always({ 'Cache-Control': 'max-age=60', Vary: 'Accept-Language', 'X-Language': req.headers['accept-language'] as string })(req, res),
+  'star-vary': always({ 'Cache-Control': 'max-age=60', Vary: 'X-Tint, *' }),
+  tints: always({ 'Cache-Control': 'max-age=60', Vary: 'X-Tint' }),
+  posted: (req, res) => {
+    if (req.method === 'GET') return always(strong)(req, res)
+    const elsewhere = req.url === '/posted/elsewhere'
+    res.writeHead(201, { Location: elsewhere ? 'http://other.test/whole/other' : '/whole/location', 'Content-Location': '/whole/content' }).end()
+  },
+  held: (req, res) => {
+    const number = asks.filter(({ url }) => url === req.url).length
+    const answer = () => always({ 'Cache-Control': 'max-age=1, stale-while-revalidate=600', 'X-Number': String(number) })(req, res)
+    if (number === 1) answer()
+    else void release.then(answer)
+  },
+  silent: (req, res) => (asks.filter(({ url }) => url === req.url).length === 1 ? always({ 'Cache-Control': 'max-age=1, stale-if-error=600' })(req, res) : undefined),
   away: always({ 'Cache-Control': 'max-age=1' }),
   strict: always({ 'Cache-Control': 'max-age=1, must-revalidate', ETag: '"v1"' }),
   said: always({ 'Cache-Control': 'max-age=1, stale-if-error=0', ETag: '"v1"' })
@@ -66,7 +90,11 @@ const pages: Record<string, Page> = {
 describe.each(engines)('$id', (engine) => {
   let cache: CacheStack
   beforeAll(async () => {
-    cache = await startCacheStack(engine, {}, (req, res) => (pages[(req.url as string).split(/[/?]/)[1] as string] as Page)(req, res), ['127.0.0.2'])
+    release = new Promise((resolve) => (letGo = resolve))
+    const policy: PolicyDocument = { variants: [{ name: 'language', header: 'Accept-Language', negotiate: true, values: ['en', 'de'] }] }
+    const app: Page = (req, res) => (pages[(req.url as string).split(/[/?]/)[1] as string] as Page)(req, res)
+    cache = await startCacheStack(engine, policy, app, { originTimeoutMs: 3000 })
+    asks = cache.asked
   })
   afterAll(() => cache?.stop())
   showLogsOnFailure(() => cache?.stack)
@@ -182,9 +210,72 @@ describe.each(engines)('$id', (engine) => {
     })
   })
 
-  test('the key is for the policy\'s addresses', async () => {
-    expect(said(await cache.send('/whole/key'))).not.toContain('key=')
-    expect(said(await cache.hit('/whole/key'))).not.toContain('key=')
+  describe('Vary, RFC 9111 §4.1', () => {
+    test('Accept-Encoding does not split: the app was asked without', async () => {
+      await cache.send('/encoded/1', ['Accept-Encoding: gzip'])
+      for (const coding of ['gzip', 'br, gzip;q=0.5', 'identity']) expect((await cache.hit('/encoded/1', [`Accept-Encoding: ${coding}`])).status).toBe(200)
+      expect(asksOf('/encoded/1')).toHaveLength(1)
+    })
+
+    test('Accept-Language follows the declared set', async () => {
+      await cache.send('/languages/1', ['Accept-Language: de-AT, en;q=0.5'])
+      for (const ranges of ['de', 'DE', 'fr, de;q=0.9, en;q=0.1']) expect((await cache.hit('/languages/1', [`Accept-Language: ${ranges}`])).header('x-language')).toBe('de')
+      expect(said(await cache.send('/languages/1', ['Accept-Language: en']))).toMatch(/^samekey; fwd=uri-miss; stored/)
+      expect(asksOf('/languages/1')).toHaveLength(2)
+    })
+
+    test('* is never stored', async () => {
+      for (let i = 0; i < 2; i++) expect(said(await cache.send('/star-vary/1'))).toBe('samekey; fwd=uri-miss; detail=vary')
+    })
+
+    test('a page has 16 forms at most; the oldest goes', async () => {
+      const tints = Array.from({ length: 17 }, (_, i) => [`X-Tint: ${i}`])
+      for (const fields of tints) {
+        await cache.send('/tints/1', fields)
+        await cache.hit('/tints/1', fields)
+      }
+      expect(said(await cache.send('/tints/1', tints[16]))).toMatch(/^samekey; hit/)
+      expect(said(await cache.send('/tints/1', tints[1]))).toMatch(/^samekey; hit/)
+      expect(said(await cache.send('/tints/1', tints[0]))).toMatch(/^samekey; fwd=vary-miss; stored/)
+    })
+  })
+
+  describe('unsafe methods, RFC 9111 §4.4', () => {
+    test.each([
+      { id: 'its target', forgets: '/posted/1', stays: '/whole/kept' },
+      { id: 'Location', forgets: '/whole/location', stays: '/whole/kept' },
+      { id: 'Content-Location', forgets: '/whole/content', stays: '/whole/kept' },
+      { id: 'not that of another host', posts: '/posted/elsewhere', forgets: '/posted/elsewhere', stays: '/whole/other' }
+    ])('$id', async ({ posts = '/posted/1', forgets, stays }) => {
+      for (const target of [forgets, stays]) {
+        await cache.send(target)
+        await cache.hit(target)
+      }
+      const answer = await cache.send(posts, ['Content-Length: 0'], 'POST')
+      expect([answer.status, said(answer)]).toEqual([201, 'samekey; fwd=method; detail=method'])
+      expect(said(await cache.send(forgets))).toMatch(/^samekey; fwd=uri-miss; stored/)
+      expect(said(await cache.send(stays))).toMatch(/^samekey; hit/)
+    })
+  })
+
+  describe('stale, RFC 5861', () => {
+    test('of all that see a stale page one refreshes it', async () => {
+      await cache.send('/held/1')
+      const stale = await cache.stale('/held/1')
+      expect(said(stale)).toMatch(/^samekey; hit; ttl=(?:0|-\d+)$/)
+      const all = await Promise.all(Array.from({ length: 10 }, () => cache.send('/held/1')))
+      expect(all.map(({ status }) => status)).toEqual(all.map(() => 200))
+      await until('the app is asked', async () => asksOf('/held/1').length > 1 || undefined)
+      letGo()
+      await until('the new page is there', async () => ((await cache.send('/held/1')).header('x-number') === '2' ? true : undefined))
+      expect(asksOf('/held/1')).toHaveLength(2)
+    })
+
+    test('the app does not answer in time', async () => {
+      await cache.send('/silent/1')
+      const answer = await cache.stale('/silent/1')
+      expect([answer.status, answer.body.toString(), said(answer)]).toEqual([200, text, expect.stringMatching(/^samekey; fwd=stale; fwd-status=504; ttl=(?:0|-\d+); detail=stale-if-error$/)])
+    })
   })
 
   // The last one: it takes the app away.
@@ -201,6 +292,8 @@ describe.each(engines)('$id', (engine) => {
     expect(said(await cache.send('/whole/new'))).toMatch(/^samekey; fwd=uri-miss/)
   })
 })
+
+const asksOf = (target: string): IncomingMessage[] => asks.filter(({ url }) => url === target)
 
 /** The fields that a 304 has of a 200; an entity tag by what it is compared by. */
 function kept(response: RawResponse): Record<string, string | undefined> {
