@@ -1,5 +1,7 @@
 // What every command shares with the shell: two streams, one exit code, and errors of one line.
 
+import type { Writable } from 'node:stream'
+
 /** The exit codes; docs/command-line.md has the table. */
 export const EXIT = {
   ok: 0,
@@ -10,7 +12,9 @@ export const EXIT = {
   /** The request is not looked up in the cache. */
   bypass: 3,
   /** Nothing is stored under the key. */
-  notFound: 4
+  notFound: 4,
+  /** Ctrl-C, after a summary of what was done. */
+  interrupted: 130
 } as const
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
@@ -21,6 +25,9 @@ export interface Io {
   env: Record<string, string | undefined>
   /** Relative paths start here. */
   cwd: string
+  stdin?: AsyncIterable<Uint8Array>
+  /** Where a progress bar may be drawn; absent when nobody looks. */
+  terminal?: Writable
 }
 
 /** A mistake of the user's or of the surroundings, told in one line and without a stack. */

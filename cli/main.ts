@@ -13,5 +13,9 @@ process.exitCode = await run(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   env: process.env,
-  cwd: process.cwd()
+  cwd: process.cwd(),
+  get stdin() {
+    return process.stdin
+  },
+  ...(process.stderr.isTTY ? { terminal: process.stderr } : {})
 })

@@ -30,7 +30,8 @@ export function withRequest(command: Command): Command {
 // RFC 9110 §5.1 token. A value with a line break would be another field.
 const FIELD = /^([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([^\r\n\0]*?)[ \t]*$/
 
-function collectHeader(text: string, before: [string, string][]): [string, string][] {
+/** Throws a CliError that does not show what was given. */
+export function collectHeader(text: string, before: [string, string][]): [string, string][] {
   const match = FIELD.exec(text)
   // What was given is not shown: it may be a secret.
   if (match === null) throw usageError("-H: expected 'Name: value' with a field name and no line break")

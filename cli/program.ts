@@ -13,6 +13,7 @@ import { lsCommand } from './ls.js'
 import { nginxCommand } from './nginx.js'
 import { purgeCommand } from './purge.js'
 import { upCommand } from './up.js'
+import { warmCommand } from './warm.js'
 
 const EXIT_CODES = `
 Exit codes:
@@ -21,6 +22,7 @@ Exit codes:
   2  the command line, the policy or a URL is wrong
   3  the request is not looked up in the cache (key, explain, get)
   4  nothing is stored (get)
+  130  interrupted (warm)
 `
 
 /** Runs one command line; the exit code. `args` are what follows the program's name. */
@@ -42,6 +44,7 @@ export async function run(args: string[], io: Io): Promise<number> {
   getCommand(program, io, done)
   lsCommand(program, io, done)
   purgeCommand(program, io, done)
+  warmCommand(program, io, done)
 
   try {
     await program.parseAsync(args, { from: 'user' })
