@@ -52,7 +52,7 @@ export class PurgeHttp {
     if (!isPurge && target !== this.#path) return false
     const addresses = addressesOf(req)
     if (!addresses.every((address) => this.#isAllowed(address))) return false
-    void this.#answer(req, res, isPurge, addresses.reverse().join(' via ')).catch(() => res.destroy())
+    void this.#answer(req, res, isPurge, [...new Set(addresses)].join(' via ')).catch(() => res.destroy())
     return true
   }
 
