@@ -13,7 +13,7 @@ export type RequestReason =
   | 'bypass' // the request must not be answered from a cache; the detail is the BypassReason
   | 'not-canonical' // the app was shown another spelling of the target or the host than the key stands for
   | 'unkeyed-header' // the app was shown a field that the key does not cover; the detail is its name
-  | 'head' // a response to HEAD has no body to store
+  | 'head' // a response to HEAD has no body to store, and nothing is stored that it could be about
 
 export type Eligibility =
   | { kind: 'eligible'; address: PageAddress }
@@ -38,7 +38,7 @@ export function judgeRequest(req: IncomingMessage, policy: LoadedPolicy): Eligib
   if (unkeyed !== undefined) return skipped('unkeyed-header', unkeyed)
   if (!isCanonicalCookie(request.cookie, policy)) return skipped('unkeyed-header', 'cookie')
 
-  return request.method === 'HEAD' ? skipped('head') : { kind: 'eligible', address: { key: verdict.key, scheme: verdict.scheme, host: verdict.host, target: verdict.forward, variants: verdict.variants } }
+  return { kind: 'eligible', address: { key: verdict.key, scheme: verdict.scheme, host: verdict.host, target: verdict.forward, variants: verdict.variants } }
 }
 
 function skipped(reason: RequestReason, detail = ''): Eligibility {

@@ -88,7 +88,8 @@ export class Exchange {
     const saving = this.#forward === 'uri-miss' || this.#forward === 'vary-miss' ? this.shared.pages.saving(this.address.key) : undefined
     if ((isAboutStored || saving !== undefined) && next !== undefined && this.shared.policy.mode === 'full' && isFirst(this.res)) return void this.#lookUp(next, saving)
     try {
-      this.#open()
+      if (this.req.method === 'HEAD') this.shared.events.skip(this.url, 'head')
+      else this.#open()
     } catch (error) {
       this.shared.events.fail('watch', this.address.key, error as Error)
     }
@@ -109,7 +110,10 @@ export class Exchange {
         return
       }
       if (saving !== undefined && this.#answerFresh()) return
-      this.#open()
+      // RFC 9111 §4.3.5 would have a HEAD freshen what is stored; asked as a GET, the app can also send what is new.
+      if (this.#stored !== null) this.req.method = 'GET'
+      if (this.req.method === 'HEAD') events.skip(this.url, 'head')
+      else this.#open()
     } catch (error) {
       events.fail('watch', this.address.key, error as Error)
     }

@@ -66,6 +66,10 @@ const pages: Record<string, Page> = {
   only: (req, res) => always({ 'Cache-Control': 'max-age=60', 'No-Vary-Search': 'params, except=("id" "utm_source")', 'X-Asked': req.url as string })(req, res),
   asked: (req, res) => checking({ 'Cache-Control': 'no-cache', ETag: '"v1"', 'No-Vary-Search': 'params=("from")' })(req, res),
   taken: (req, res) => always({ 'Cache-Control': 'max-age=60', ...(req.url?.includes('plain') ? {} : { 'No-Vary-Search': 'params=("from")' }) })(req, res),
+  counted: (req, res) => {
+    const number = String(asksOf(req.url as string).length)
+    always({ 'Cache-Control': 'no-cache', ETag: `"${number}"`, 'X-Number': number })(req, res)
+  },
   encoded: always({ 'Cache-Control': 'max-age=60', Vary: 'accept-encoding' }),
   languages: (req, res) => always({ 'Cache-Control': 'max-age=60', Vary: 'Accept-Language', 'X-Language': req.headers['accept-language'] as string })(req, res),
   'star-vary': always({ 'Cache-Control': 'max-age=60', Vary: 'X-Tint, *' }),
@@ -76,12 +80,12 @@ const pages: Record<string, Page> = {
     res.writeHead(201, { Location: elsewhere ? 'http://other.test/whole/other' : '/whole/location', 'Content-Location': '/whole/content' }).end()
   },
   held: (req, res) => {
-    const number = asks.filter(({ url }) => url === req.url).length
+    const number = asksOf(req.url as string).length
     const answer = () => always({ 'Cache-Control': 'max-age=1, stale-while-revalidate=600', 'X-Number': String(number) })(req, res)
     if (number === 1) answer()
     else void release.then(answer)
   },
-  silent: (req, res) => (asks.filter(({ url }) => url === req.url).length === 1 ? always({ 'Cache-Control': 'max-age=1, stale-if-error=600' })(req, res) : undefined),
+  silent: (req, res) => (asksOf(req.url as string).length === 1 ? always({ 'Cache-Control': 'max-age=1, stale-if-error=600' })(req, res) : undefined),
   away: always({ 'Cache-Control': 'max-age=1' }),
   strict: always({ 'Cache-Control': 'max-age=1, must-revalidate', ETag: '"v1"' }),
   said: always({ 'Cache-Control': 'max-age=1, stale-if-error=0', ETag: '"v1"' })
@@ -160,6 +164,18 @@ describe.each(engines)('$id', (engine) => {
       await cache.stale('/checked/2')
       const answer = await cache.send('/checked/2', ['If-None-Match: "v1"'])
       expect([answer.status, answer.body.length, said(answer)]).toEqual([304, 0, 'samekey; fwd=stale; fwd-status=304; stored; ttl=0'])
+    })
+
+    test('a HEAD asks as a GET does, and what is stored is fresh again, §4.3.5', async () => {
+      await cache.stale('/checked/3')
+      const answer = await cache.send('/checked/3', [], 'HEAD')
+      expect([answer.status, answer.body.length, answer.header('etag'), said(answer)]).toEqual([200, 0, 'W/"v1"', 'samekey; fwd=stale; fwd-status=304; stored; ttl=0'])
+      expect([asks.at(-1)?.method, asks.at(-1)?.headers['if-none-match']]).toEqual(['GET', 'W/"v1", "v1"'])
+      // What is new comes whole.
+      await cache.stale('/counted/1')
+      expect((await cache.send('/counted/1', [], 'HEAD')).header('x-number')).toBe('3')
+      expect((await cache.send('/counted/1', ['If-None-Match: "3"'])).header('x-number')).toBe('4')
+      expect(asks.at(-1)?.headers['if-none-match']).toBe('W/"3", "3"')
     })
 
     test('one that names another validator freshens nothing, §4.3.4', async () => {
