@@ -3,7 +3,7 @@
 
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import { normaliseHost } from '../njs/core/normalise.js'
+import { normaliseHost, normaliseTarget } from '../njs/core/normalise.js'
 import { splitUrl } from '../node-writer/key.js'
 import { type DumpedItem, dumpKeys } from '../node-writer/listing/dump_keys.js'
 import { type Bans, readBans, readItem } from '../node-writer/listing/item_state.js'
@@ -126,21 +126,23 @@ async function listServer(address: ServerAddress, policy: LoadedPolicy, bans: Ba
 function prefixFilter(prefix: string, policy: LoadedPolicy): (text: KeyText) => boolean {
   refuseUserName(prefix)
   const isPath = prefix.startsWith('/')
-  const whole = isPath ? prefix : canonicalPrefix(prefix, policy)
+  const whole = canonicalPrefix(prefix, policy)
   return ({ url, isWhole }) => {
     const compared = isPath ? url.slice(Math.max(url.indexOf('/', url.indexOf('://') + 3), 0)) : url
-    return compared.startsWith(whole) || (!isWhole && whole.startsWith(compared))
+    // A shortened one may end in half an escape.
+    return compared.startsWith(whole) || (!isWhole && whole.startsWith(compared.replace(/%$/, '')))
   }
 }
 
+/** As keys have it. */
 function canonicalPrefix(prefix: string, policy: LoadedPolicy): string {
-  try {
-    const { scheme, host, target } = splitUrl(prefix)
-    const own = policy.scheme === '' ? scheme : policy.scheme
-    return `${own}://${normaliseHost(host, own)}${target}`
-  } catch {
-    throw usageError(`--prefix: expected https://HOST/PATH or /PATH, got ${JSON.stringify(prefix)}`)
-  }
+  const isPath = prefix.startsWith('/')
+  if (!isPath && !/^https?:\/\/[^/]/i.test(prefix)) throw usageError(`--prefix: expected https://HOST/PATH or /PATH, got ${JSON.stringify(prefix)}`)
+  const { scheme, host, target } = splitUrl(isPath ? `http://host${prefix}` : prefix)
+  const { text, ambiguity } = normaliseTarget(target, policy)
+  if (ambiguity !== '') throw usageError(`--prefix: no page with such a path is ever stored (${ambiguity}): ${prefix}`)
+  const own = policy.scheme === '' ? scheme : policy.scheme
+  return isPath ? text : `${own}://${normaliseHost(host, own)}${text}`
 }
 
 function totalText({ items, bytes, states }: { items: number; bytes: number; states: Map<string, number> }): string {

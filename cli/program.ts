@@ -12,6 +12,7 @@ import { keyCommand } from './key.js'
 import { lsCommand } from './ls.js'
 import { nginxCommand } from './nginx.js'
 import { purgeCommand } from './purge.js'
+import { statsCommand } from './stats.js'
 import { upCommand } from './up.js'
 import { warmCommand } from './warm.js'
 
@@ -45,6 +46,7 @@ export async function run(args: string[], io: Io): Promise<number> {
   lsCommand(program, io, done)
   purgeCommand(program, io, done)
   warmCommand(program, io, done)
+  statsCommand(program, io, done)
 
   try {
     await program.parseAsync(args, { from: 'user' })

@@ -104,6 +104,7 @@ test('everything of a policy, in its state, and nothing of others', async () => 
   expect(pages.map(({ state }) => state).filter((state) => ['bans', 'body', 'lease', 'rule'].includes(state))).toEqual([])
   expect((await ls([...args, '--tag', 'x'])).map(({ url }) => url)).toEqual(['http://h/banned', 'http://h/fresh'])
   expect((await ls([...args, '--prefix', '/f'])).map(({ url }) => url)).toEqual(['http://h/fresh'])
+  expect((await ls([...args, '--prefix', '/%66'])).map(({ url }) => url)).toEqual(['http://h/fresh'])
   expect((await ls([...args, '--prefix', 'http://H:80/st'])).map(({ url }) => url)).toEqual(['http://h/stale'])
   expect(await ls([...args, '--prefix', 'https://h/'])).toEqual([])
   expect((await ls([...args, '--prefix', `/long/${'y'.repeat(290)}`])).length).toBe(1)
@@ -155,6 +156,7 @@ test('one server away: the others are listed, and it is said', async () => {
 
 test.each([
   { id: 'a prefix that is none', args: ['--prefix', 'blog'], err: /^samekey: --prefix: expected https:\/\/HOST\/PATH or \/PATH, got "blog"\n$/ },
+  { id: 'a prefix of nothing', args: ['--prefix', '/a//'], err: /no page with such a path is ever stored \(empty-segment\)/ },
   { id: 'a password', args: ['--prefix', 'http://me:hunter2@h/'], err: /^samekey: leave the user name out/ },
   { id: 'another order', args: ['--sort', 'name'], err: /Allowed choices are url, size, age, ttl/ }
 ])('$id', async ({ args, err }) => {
