@@ -17,6 +17,10 @@ const RULED = ['admin', 'ADMIN', '%61dmin', 'administrator', 'search', 'Private'
 const NAMES = ['a', 'b', 'c', 'a', 'b', 'q', 'page', 'A', '%61', '%62', 'a%62', 'aa', 'ab', 'a-b', 'a.b', 'z', 'id', 'x-1', 'skip', 's', 'filter[x]', 'filter%5Bx%5D', 'filter']
 const ODD_NAMES = ['', '=', 'a[]', 'a%5B%5D', 'a%5b]', '[]', '%5B]', 'a+b', 'a%20b', 'a%2Bb', 'a%2bb', '%c3%a9', '%C3%A9', '%c3', '100%', '100%25', '%', '%zz', '%25zz', 'dot.x', 'dotx', 'm%c3%bcnchen', '__proto__', 'constructor', 'toString', 'hasOwnProperty', 'length', '0', '10', '9', '%7e', '~', '^', '%5E', '/', '?', ';', '%3B', '%26', '\\', '"', '|']
 const TRACKING = ['utm_source', 'utm_medium', 'utm_', '%75tm_source', 'utm%5fsource', 'UTM_Source', 'xutm_source', 'fbclid', 'gclid', 'fbclid2', 'msclkid', '_ga', '_gl', 'ref', 'sid']
+// What Nginx's own maps make the key of (njs/core/plain.ts): names that begin alike, names that each policy drops or keeps, and what is nearly one.
+const PLAIN_NAMES = ['a', 'b', 'c', 'd', 'e', 'aa', 'ab', 'abc', 'A', 'Z', '_', '~', '-', '.', '0', '9', ':', '[', ']', 'a-', 'a.', 'a[0]', 'q', 'page', 'pages', 'pag', 'filter', 'filter[x]', 'filters', 'sort', 'hue', 'x', 'x_1']
+const DROPPED_NAMES = ['utm_source', 'utm_medium', 'utm_', 'utm', 'utm_[0]', 'utm_+', 'utm_%41', 'fbclid', 'gclid', '_ga', '_ga_1', '_gax', 'skip', 'skips', 'x-', 'x-1', 'dot.x', 'dot', 'constructor', 'toString', '[]']
+const PLAIN_VALUES = ['', '=', '=1', '=2', '=a', '==', '=a=b', '=a?b', '=/a/b', '=x+y', '=;', '="$1"', '=~', '=*', '=https://example.com/a']
 const VALUES = ['', '1', '2', '3', 'x', 'y', '10', 'a=b', '=', 'x+y', 'x%20y', 'x%2By', '%26b=2', '%41', '%C3%A9', '%']
 const SEPARATORS = ['&', '&', '&', '&', '&', '&', '&', '&', '&&', ';', '%26', '&amp;']
 
@@ -131,12 +135,21 @@ function pathPiece(random: Random, wire: boolean): string {
 }
 
 function query(random: Random, wire: boolean): string {
+  if (random.chance(0.4)) return plainQuery(random)
   let text = '?'
   // Now and then more than ten: njs 0.7.9 keeps no more in order.
   const count = random.chance(0.1) ? 11 + random.below(8) : random.below(6)
   for (let i = 0; i < count; i++) {
     if (i > 0) text += random.pick(SEPARATORS)
     text += argument(random, wire)
+  }
+  return text
+}
+
+function plainQuery(random: Random): string {
+  let text = '?' + random.pick(['', '', '', '', '&'])
+  for (let i = random.below(8); i >= 0; i--) {
+    text += random.pick(random.chance(0.4) ? DROPPED_NAMES : PLAIN_NAMES) + random.pick(PLAIN_VALUES) + (i > 0 ? random.pick(['&', '&', '&', '&', '&', '&&']) : random.pick(['', '', '', '', '&']))
   }
   return text
 }

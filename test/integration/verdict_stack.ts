@@ -25,11 +25,12 @@ export interface VerdictStack {
   stop(): Promise<void>
 }
 
-const suites: Record<EngineId, StackOptions> = {
-  'njs-0.7.9': { suite: 'bookworm' },
-  'njs-0.8.9': { suite: 'trixie' },
-  'njs-latest': { suite: 'sid' },
-  quickjs: { suite: 'sid', engine: 'qjs' }
+// A site's nginx.conf may compile expressions (pcre_jit) or not: PCRE then reads them by other code.
+const suites: Record<EngineId, StackOptions & { jit: 'on' | 'off' }> = {
+  'njs-0.7.9': { suite: 'bookworm', jit: 'on' },
+  'njs-0.8.9': { suite: 'trixie', jit: 'off' },
+  'njs-latest': { suite: 'sid', jit: 'on' },
+  quickjs: { suite: 'sid', engine: 'qjs', jit: 'off' }
 }
 
 /** What the field Verdict says after a fixed first word: reason, key, canonical host and target; the last two '' on a bypass. */
@@ -55,7 +56,7 @@ export async function startVerdictStack(engine: EngineId, policy: LoadedPolicy):
       configure: async ({ folder, listen, memcached, module }) => {
         const files = generateNginxFiles({ policy, directory: folder, app: `127.0.0.1:${nodePort}`, memcached, engine: suites[engine].engine ?? 'njs', modulePath: module })
         await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(folder, name), text)))
-        await writeFile(join(folder, 'nginx.conf'), mainConf(module, folder, listen, nginxPort))
+        await writeFile(join(folder, 'nginx.conf'), mainConf(module, folder, listen, nginxPort, suites[engine].jit))
       }
     })
     return { stack, nginxPort, proxyPort: stack.port, nodePort, stop: () => stopBoth(stack, node) }
@@ -65,9 +66,10 @@ export async function startVerdictStack(engine: EngineId, policy: LoadedPolicy):
   }
 }
 
-function mainConf(module: string, folder: string, listen: string, verdictPort: number): string {
+function mainConf(module: string, folder: string, listen: string, verdictPort: number, jit: string): string {
   return `
     load_module ${module};
+    pcre_jit ${jit};
     error_log logs/error.log error;
     events { worker_connections 1024; }
     http {
@@ -83,6 +85,8 @@ function mainConf(module: string, folder: string, listen: string, verdictPort: n
         listen 127.0.0.1:${verdictPort};
         location / {
           add_header Verdict "samekey $samekey_bypass $samekey_key $samekey_host $samekey_forward";
+          # '' where it took JavaScript.
+          add_header Plain $samekey_plain;
           return 200 "";
         }
       }

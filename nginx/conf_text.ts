@@ -1,0 +1,14 @@
+// Texts as Nginx's configuration takes them.
+
+/** Nginx reads no longer parameter. */
+export const MAX_PARAMETER_BYTES = 4000
+
+/** Nginx reads \\ and \" in a quoted string, and leaves every other backslash to PCRE. */
+export function quote(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
+}
+
+/** What stands between the ^ and the $ of an expression. */
+export function unanchored(pattern: RegExp): string {
+  return pattern.source.slice(1, -1)
+}
