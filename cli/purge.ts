@@ -1,19 +1,27 @@
 // samekey purge: pages by URL, tag, prefix, pattern or group, or all of them, straight in memcached; no app is needed.
 
 import { userInfo } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { createInvalidation } from '../node-writer/invalidation/invalidation.js'
 import { resolveUrl } from '../node-writer/key.js'
 import type { LoadedPolicy } from '../node-writer/policy/types.js'
 import { PurgeError } from '../node-writer/purge.js'
 import { purge, type PurgeRecord } from '../node-writer/purge_record.js'
-import { type PurgeRequest, PurgeRequestError, siteOf } from '../node-writer/purge_request.js'
+import { type PurgeRequest, PurgeRequestError, readPurgeRequest, siteOf } from '../node-writer/purge_request.js'
 import { Renders } from '../node-writer/renders.js'
 import { Store } from '../node-writer/store.js'
 import { EXIT, type ExitCode, type Io, json, printable, usageError } from './io.js'
 import { readMemcached, readPolicy, withJson, withMemcached, withPolicy } from './options.js'
 import { refuseUserName } from './page_request.js'
 import { openPurgeLog } from './purge_log.js'
+import { parseBase } from './warm.js'
+import { type PurgedPages, purgedPages } from './warm/purged_pages.js'
+import { createReport } from './warm/report.js'
+import { warmUrls } from './warm/warm_urls.js'
+
+/** Milliseconds. */
+const BAN_BOUND_MS = 1000
 
 interface PurgeOptions {
   tag: string[]
@@ -26,6 +34,8 @@ interface PurgeOptions {
   site?: string
   by?: string
   purgeLog?: string
+  warm?: true
+  base?: URL
   policy?: string
   memcached?: string
   json?: true
@@ -46,6 +56,8 @@ export function purgeCommand(program: Command, io: Io, done: (code: ExitCode) =>
     .option('--site <url>', "https://host, which paths and groups belong to (default: the first of the policy's hosts)")
     .option('--by <name>', 'who asks, for the log (default: the user)')
     .option('--purge-log <file>', 'append a line of JSON that says who purged what, when, and what came of it')
+    .option('--warm', 'then render anew what was purged, through Nginx: the URLs in all variants, and of other pages those that were stored')
+    .option('--base <url>', 'of --warm: where Nginx answers, for example http://127.0.0.1:8080 (default: where each URL says)', parseBase)
   withJson(withPolicy(withMemcached(command))).action(async (urls: string[], options: PurgeOptions) => {
     const policy = readPolicy(options.policy, io)
     const request = requestOf(urls, options)
@@ -53,21 +65,34 @@ export function purgeCommand(program: Command, io: Io, done: (code: ExitCode) =>
 
     const store = new Store({ memcached: readMemcached(options.memcached, io) })
     const context = { policy, store, renders: new Renders(), lists: createInvalidation(policy, store).lists }
+    const tell = (record: PurgeRecord): void => {
+      log?.(record)
+      if (record.outcome === 'refused') return
+      noteNeverStored(record, policy, io)
+      io.out(options.json ? json(record) : recordText(record))
+    }
     try {
-      await purge(request, siteOf(policy), context, (record) => {
-        log?.(record)
-        if (record.outcome === 'refused') return
-        noteNeverStored(record, policy, io)
-        io.out(options.json ? json(record) : recordText(record))
-        if (record.outcome === 'failed') done(EXIT.failed)
-      })
+      const pages = options.warm ? await purgedPages(readPurgeRequest(request, policy, siteOf(policy)), policy, store) : undefined
+      const { bans } = await purge(request, siteOf(policy), context, tell)
+      if (pages !== undefined) done(await warm(pages, bans.length > 0, options, io))
     } catch (error) {
       if (error instanceof PurgeRequestError) throw usageError(error.message)
       if (!(error instanceof PurgeError)) throw error
+      done(EXIT.failed)
     } finally {
       store.close()
     }
   })
+}
+
+async function warm({ requests, unknown }: PurgedPages, hasBans: boolean, options: PurgeOptions, io: Io): Promise<ExitCode> {
+  if (unknown > 0) io.err(`samekey: ${unknown} pages with a shortened key are not warmed: it has not the whole URL\n`)
+  // Until then an Nginx may still serve, and call fresh, what a ban covers (docs/invalidation.md).
+  if (hasBans) await pause(BAN_BOUND_MS)
+  const report = createReport(io, { json: options.json === true, quiet: true, total: requests.length })
+  const summary = await warmUrls(requests, { ...(options.base && { base: options.base }), onPage: (page) => report.page(page) })
+  report.summary(summary)
+  return summary.failed + summary.left > 0 ? EXIT.failed : EXIT.ok
 }
 
 function collect(text: string, before: string[]): string[] {
@@ -76,6 +101,7 @@ function collect(text: string, before: string[]): string[] {
 
 function requestOf(urls: string[], options: PurgeOptions): PurgeRequest {
   for (const url of [...urls, ...options.prefix, options.site ?? '']) refuseUserName(url)
+  if (options.base !== undefined && !options.warm) throw usageError('--base is for --warm')
   if (options.all && !options.yes) throw usageError('--all makes every page of this policy be rendered again; if that is meant, add --yes')
   const { tag, prefix, group, pattern, caseSensitive = false, all, site } = options
   if (urls.length + tag.length + prefix.length + group.length + pattern.length === 0 && !all) throw usageError('nothing to purge: name URLs, --tag, --prefix, --pattern, --group or --all')

@@ -82,7 +82,7 @@ function collect(text: string, before: string[]): string[] {
   return [...before, text]
 }
 
-function parseBase(text: string): URL {
+export function parseBase(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.username !== '') throw usageError('--base: expected http://host:port or https://host:port')
   return url

@@ -9,15 +9,22 @@ type Field = readonly [name: string, value: string]
 
 /** One list of fields for every combination. Throws a CliError for a value that only a pattern selects, and no text known here. */
 export function variantFields(policy: LoadedPolicy): Field[][] {
-  const combinations = policy.variants.reduce<{ variant: Variant; text: string }[][]>(
-    (before, variant) => before.flatMap((chosen) => variant.values.map((_, i) => [...chosen, { variant, text: textOf(variant, i, policy) }])),
+  return [...fieldsByVariants(policy).values()]
+}
+
+/** The same by the selected values as they stand in a key, joined by ','; '' when the policy declares none. */
+export function fieldsByVariants(policy: LoadedPolicy): Map<string, Field[]> {
+  const combinations = policy.variants.reduce<{ variant: Variant; value: string; text: string }[][]>(
+    (before, variant) => before.flatMap((chosen) => variant.values.map(({ value }, i) => [...chosen, { variant, value, text: textOf(variant, i, policy) }])),
     [[]]
   )
-  return combinations.map((chosen) => {
-    const cookies = chosen.filter(({ variant }) => variant.source === 'cookie').map(({ variant, text }) => `${variant.field}=${text}`)
-    const headers = chosen.filter(({ variant }) => variant.source === 'header').map(({ variant, text }): Field => [variant.field, text])
-    return [...(cookies.length === 0 ? [] : [['Cookie', cookies.join('; ')] as const]), ...headers]
-  })
+  return new Map(combinations.map((chosen) => [chosen.map(({ value }) => value).join(','), fieldsOf(chosen)]))
+}
+
+function fieldsOf(chosen: { variant: Variant; text: string }[]): Field[] {
+  const cookies = chosen.filter(({ variant }) => variant.source === 'cookie').map(({ variant, text }) => `${variant.field}=${text}`)
+  const headers = chosen.filter(({ variant }) => variant.source === 'header').map(({ variant, text }): Field => [variant.field, text])
+  return [...(cookies.length === 0 ? [] : [['Cookie', cookies.join('; ')] as const]), ...headers]
 }
 
 /** What a client sends to get the i-th value; the key function itself has the last word. */
