@@ -86,38 +86,33 @@ async function buildVectorRunner() {
 }
 
 /**
- * A module that Nginx imports. The njs engines run its top level again for every request, function by function
- * and regex by regex, so each part is wrapped in a function that runs when one of its handlers is called. The parts in
- * `seldom` are one function each, the file's default export, which the others import under the file's name.
+ * A module that Nginx imports. The njs engines run its top level again for every request, function by function and regex
+ * by regex, so that only the entry is there from the beginning. The parts in `seldom`, which others import by their
+ * default exports, are each in a function that runs when the part is first called.
  */
-async function buildNginxModule(name, parts, seldom = []) {
+async function buildNginxModule(name, entry, seldom) {
   const imports = new Set()
-  let code = ''
-  const load = (part, body, exported) => `let ${part}_part;\nfunction load_${part}() {\n${body}return ${part}_part = ${exported};\n}\n`
-  const bundle = async (entry, compilesLate) => {
-    const bundled = await bundleForNjs(entry, seldom.map(({ file }) => `./${file}.js`), compilesLate)
-    const body = bundled.code.replace(/^import (.*) from "(.*)";\n/gm, (line, own, from) => {
-      const other = seldom.find(({ file }) => from === `./${file}.js`)
-      if (other === undefined) imports.add(line)
-      else if (other.name !== own) throw new Error(`${entry}: ${from} must be imported as ${other.name}, not as ${own}`)
+  const bundle = async (file, compilesLate) => {
+    const { code, exported } = await bundleForNjs(file, seldom.map((part) => `./${part.file}.js`), compilesLate)
+    const body = code.replace(/^import (.*) from "(.*)";\n/gm, (line, own, from) => {
+      const part = seldom.find((each) => from === `./${each.file}.js`)
+      if (part === undefined) imports.add(line)
+      else if (part.name !== own) throw new Error(`${file}: ${from} must be imported as ${part.name}, not as ${own}`)
       return ''
     })
-    return [body, bundled.exported]
+    return { body, exported }
   }
-  for (const [entry, names] of Object.entries(parts)) {
-    const part = entry.replace(/^.*\/|\.ts$/g, '')
-    code += load(part, ...await bundle(entry))
-    for (const handler of names) code += `function ${handler}(r) {\nreturn (${part}_part || load_${part}()).${handler}(r);\n}\n`
+  let code = ''
+  for (const part of seldom) {
+    const { body, exported } = await bundle(`njs/${part.file}.ts`, part.compilesLate)
+    const load = `(${part.name}_part = (function () {\n${body}return ${exported};\n})())`
+    code += `let ${part.name}_part;\nfunction ${part.name}(a, b, c, d, e) {\nreturn (${part.name}_part || ${load})(a, b, c, d, e);\n}\n`
   }
-  for (const { file, name: own, compilesLate } of seldom) {
-    code += load(own, ...await bundle(`njs/${file}.ts`, compilesLate))
-    code += `function ${own}(a, b, c, d, e) {\nreturn (${own}_part || load_${own}())(a, b, c, d, e);\n}\n`
-  }
-  const handlers = Object.values(parts).flat().join(', ')
-  const readable = `${[...imports].join('')}${code}export default { ${handlers} };\n`
+  const { body, exported } = await bundle(entry)
+  const readable = `${[...imports].join('')}${code}${body}export { ${exported} as default };\n`
   const small = (await transform(readable, { format: 'esm', target: 'esnext', supported: njs079, charset: 'ascii', minify: true })).code
   const footer = /var (\w+)=(\{[^{}]*\});export\{\1 as default\};\n$/.exec(small)
-  if (!footer) throw new Error('esbuild changed its export footer; njs accepts only "export default"')
+  if (!footer) throw new Error(`${entry}: esbuild changed its export footer; njs accepts only "export default"`)
   code = `// samekey: built, do not edit.\n${small.slice(0, footer.index)}export default ${footer[2]};\n`
   if (code.length > MAX_NJS_BYTES) throw new Error(`dist/njs/${name}.js has ${code.length} bytes, at most ${MAX_NJS_BYTES} are allowed`)
   writeFileSync(`${out}/njs/${name}.js`, code)
@@ -143,21 +138,19 @@ async function buildNode() {
 }
 
 mkdirSync(`${out}/njs`, { recursive: true })
-// `samekey` runs wherever Nginx wants the key, the other only where it answers from memcached.
+// The first is there wherever Nginx wants the key, the other only where it answers from memcached.
 const sizes = [
-  await buildNginxModule('samekey', { 'njs/verdict.ts': ['verdict'], 'njs/raw_type.ts': ['type'] }),
-  await buildNginxModule(
-    'samekey_replay',
-    { 'njs/replay.ts': ['replay', 'rescue', 'head'] },
-    [
-      // Its patterns are not known before.
-      { file: 'bans', name: 'checkBans', compilesLate: true },
-      { file: 'judge', name: 'judge' },
-      { file: 'narrow', name: 'narrow' },
-      { file: 'search', name: 'search' },
-      { file: 'second_key', name: 'secondKey' }
-    ]
-  )
+  await buildNginxModule('samekey', 'njs/samekey.ts', [{ file: 'verdict', name: 'resolveRequest' }]),
+  await buildNginxModule('samekey_replay', 'njs/replay.ts', [
+    { file: 'replay_any', name: 'replayAny' },
+    // Its patterns are not known before.
+    { file: 'bans', name: 'checkBans', compilesLate: true },
+    { file: 'judge', name: 'judge' },
+    { file: 'leave', name: 'leave' },
+    { file: 'narrow', name: 'narrow' },
+    { file: 'search', name: 'search' },
+    { file: 'second_key', name: 'secondKey' }
+  ])
 ]
 await buildVectorRunner()
 await buildNode()

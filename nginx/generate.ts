@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { Variant } from '../njs/core/policy.js'
 import { policyModuleSource } from '../node-writer/policy/module_source.js'
 import type { LoadedPolicy } from '../node-writer/policy/types.js'
+import { headMap } from './head_map.js'
 import { plainMaps } from './plain_map.js'
 
 export interface NginxOptions {
@@ -67,6 +68,7 @@ export function generateNginxFiles(options: NginxOptions): Record<string, string
     cookie: policy.variants.flatMap((variant, index) => (variant.source === 'cookie' ? [`${variant.field}=$samekey_forward_${index + 1}`] : [])).join('; '),
     unkeyedHeaders: policy.unkeyedHeaders.map((name) => `proxy_set_header ${name} "";\n`).join(''),
     tagFields: hiddenFields(policy.responses.showTags ? [] : policy.responses.tagFields),
+    headMap: headMap(),
     directives: policy.requestDirectives ? '$http_cache_control$http_pragma' : '',
     ...keyPlaces(options.showKeyTo ?? [])
   }
@@ -151,7 +153,7 @@ function banPlaces({ policy, directory, sharedDict, engine, modulePath }: NginxO
   }
   return {
     bansKey,
-    bansCopy: `map "" $samekey_bans_file {\n    default "${directory}/bans/list";\n}`,
+    bansCopy: `map "" $samekey_bans_folder {\n    default "${directory}/bans";\n}`,
     bansFolder: `    # Nginx makes this folder and gives it to its workers, who keep their copy in it.\n    client_body_temp_path ${directory}/bans;\n`
   }
 }

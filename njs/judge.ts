@@ -11,7 +11,7 @@ export default function judge(r: NginxHTTPRequest, head: EntryHead, now: number,
   if (fields['If-Match'] || fields['If-Unmodified-Since']) return 'request; detail=precondition'
 
   const ttl = head.freshUntil - now
-  const asked = policy.requestDirectives ? parseRequestDirectives(fields['Cache-Control'] || '', fields['Pragma'] || '') : null
+  const asked = policy().requestDirectives ? parseRequestDirectives(fields['Cache-Control'] || '', fields['Pragma'] || '') : null
   if (asked !== null) {
     const age = head.initialAge + Math.max(now - head.storedAt, 0)
     if (satisfies(asked, age, ttl, mayBeStale(head))) return ''

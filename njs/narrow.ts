@@ -5,8 +5,6 @@ import type { Validators } from './core/condition.js'
 import type { EntryHead } from './core/entry.js'
 import { selectRange } from './core/range.js'
 
-type SetHeaders = (r: NginxHTTPRequest, head: EntryHead, fields: [string, string][], now: number) => void
-
 // RFC 9110 §15.4.5: what a 304 repeats. The rest describes a body that is not there.
 const IN_304 = /^(?:.*cache-control|content-location|date|etag|expires|vary)$/i
 
@@ -14,7 +12,7 @@ const IN_304 = /^(?:.*cache-control|content-location|date|etag|expires|vary)$/i
  * '' when it has answered; else the location that streams a body of its own: with native ranges when the request is for
  * one that is there, and otherwise without. `body` is null when it is not in the entry.
  */
-export default function narrow(r: NginxHTTPRequest, head: EntryHead, now: number, body: Buffer | null, setHeaders: SetHeaders): string {
+export default function narrow(r: NginxHTTPRequest, head: EntryHead, now: number, body: Buffer | null): string {
   const whole = '@samekey_body'
   // RFC 9110 §13.2.1, §14.2: conditions and ranges are about a 200.
   if (head.status !== 200) return whole
@@ -64,4 +62,22 @@ function valueOf(head: EntryHead, name: string): string {
     if (field[0].toLowerCase() === name) return field[1]
   }
   return ''
+}
+
+// Before 0.8 a Date or Server that is set comes in addition to the one that Nginx writes, so Nginx's own stay alone.
+const HAS_OWN_DATE = njs.version_number < 0x000800
+
+function setHeaders(r: NginxHTTPRequest, head: EntryHead, fields: [string, string][], now: number): void {
+  const out = r.headersOut as Record<string, string | string[]>
+  out['Accept-Ranges'] = 'bytes'
+  for (let i = 0; i < fields.length; i++) {
+    const name = (fields[i] as [string, string])[0]
+    if (HAS_OWN_DATE && /^(?:date|server)$/i.test(name)) continue
+    const values = [(fields[i] as [string, string])[1]]
+    // A writer puts repeated fields next to each other.
+    while (i + 1 < fields.length && (fields[i + 1] as [string, string])[0] === name) values.push((fields[++i] as [string, string])[1])
+    out[name] = values.length === 1 ? (values[0] as string) : values
+  }
+  // RFC 9111 §4.2.3
+  out['Age'] = String(head.initialAge + Math.max(now - head.storedAt, 0))
 }

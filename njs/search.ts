@@ -11,15 +11,15 @@ export default function search(r: NginxHTTPRequest, done: (key: string, target: 
   const variables = r.variables
   // As verdict.ts writes it: `key`, or `key forward host variants`.
   const variants = (variables.samekey_verdict as string).split(' ')[3] || ''
-  const scheme = policy.scheme === '' ? (variables.scheme as string) : policy.scheme
+  const scheme = policy().scheme || (variables.scheme as string)
   const host = variables.samekey_host as string
   const target = variables.samekey_forward as string
-  variables.samekey_second_key = searchRuleKey(scheme, host, target, policy, sha256Hex)
+  variables.samekey_second_key = searchRuleKey(scheme, host, target, policy(), sha256Hex)
   r.subrequest('/.samekey/second', { method: 'GET' }, (reply) => {
     const rule = reply.status === 200 ? parseSearchRule(reply.responseText as string) : null
     const other = rule === null ? target : applySearchRule(target, rule)
     if (other === target) done('', '')
-    else done(pageKey(scheme, host, other, variants, policy, sha256Hex), other)
+    else done(pageKey(scheme, host, other, variants, policy(), sha256Hex), other)
   })
 }
 

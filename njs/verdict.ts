@@ -17,10 +17,10 @@ function sha256Hex(text: string): string {
  * `!reason` or `!reason:detail` to leave the request alone; `key` when the app is to see the request as it came;
  * else `key forward host variants`. None of these contains a space.
  */
-function verdict(r: NginxHTTPRequest): string {
+export default function resolveRequest(r: NginxHTTPRequest): string {
   try {
     const request = readRequest(r)
-    return encode(resolve(request, policy, sha256Hex), request.target, request.host)
+    return encode(resolve(request, policy(), sha256Hex), request.target, request.host)
   } catch (e) {
     // Whatever fails, fails towards the app.
     r.error('samekey: ' + e)
@@ -33,5 +33,3 @@ function encode(verdict: Verdict, target: string, host: string): string {
   if (verdict.forward === target && verdict.host === host && verdict.variants === '') return verdict.key
   return verdict.key + ' ' + verdict.forward + ' ' + verdict.host + ' ' + verdict.variants
 }
-
-export default { verdict }

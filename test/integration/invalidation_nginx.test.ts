@@ -11,6 +11,8 @@ import { formatHead } from '../../njs/core/entry.js'
 import { BanLists } from '../../node-writer/invalidation/ban_list.js'
 import { Claims } from '../../node-writer/invalidation/claim.js'
 import type { Purge } from '../../node-writer/invalidation/compact.js'
+import { loadPolicy } from '../../node-writer/policy/load.js'
+import { policyModuleSource } from '../../node-writer/policy/module_source.js'
 import { engines, type Engine } from '../support/engines.js'
 import { startMemcached, type Memcached } from '../support/memcached.js'
 import { sendRaw } from '../support/raw_http.js'
@@ -27,7 +29,7 @@ const template = (name: string) => readFileSync(new URL(`../../nginx/${name}`, i
 
 async function njsModule(): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [new URL('invalidation_page.njs.mjs', import.meta.url).pathname], bundle: true, format: 'esm', target: 'esnext', external: ['fs'], write: false,
+    entryPoints: [new URL('invalidation_page.njs.mjs', import.meta.url).pathname], bundle: true, format: 'esm', target: 'esnext', external: ['fs', 'samekey_policy.js'], write: false,
     supported: { destructuring: false, 'for-of': false, 'default-argument': false, class: false, 'optional-chain': false, 'array-spread': false, 'optional-catch-binding': false }
   })
   return outputFiles[0]!.text.replace(/export \{\n {2}(\w+) as default\n\};\n$/, 'export default $1;\n')
@@ -38,7 +40,7 @@ function conf({ folder, listen, module, engineDirective }: Place, { memcached, e
   const hasZones = engine.id !== 'njs-0.7.9'
   const places: Record<string, string> = {
     directory: folder, scheme: '$scheme', bansKey: `${HEAD}#bans`,
-    bansCopy: hasZones ? 'js_shared_dict_zone zone=samekey_bans:1m;' : `map "" $samekey_bans_file {\n    default "${folder}/bans/list";\n}`,
+    bansCopy: hasZones ? 'js_shared_dict_zone zone=samekey_bans:1m;' : `map "" $samekey_bans_folder {\n    default "${folder}/bans";\n}`,
     bansFolder: hasZones ? '' : `client_body_temp_path ${folder}/bans;\n`
   }
   const fill = (name: string) => template(name).replace(/\{\{(\w+)\}\}/g, (_, place: string) => places[place] as string)
@@ -55,6 +57,8 @@ function conf({ folder, listen, module, engineDirective }: Place, { memcached, e
       ${engineDirective}
       js_path ${folder};
       js_import samekey from samekey.js;
+      map "" $samekey_host { default $http_host; }
+      map "" $samekey_forward { default $request_uri; }
       map "" $samekey_key { default "${HEAD}http://$http_host$request_uri"; }
       ${fill('bans.http.conf')}
       upstream samekey_memcached { server ${memcached}; keepalive 4; }
@@ -84,6 +88,7 @@ describe.each(engines)('$id', (engine) => {
       suite: engine.suite, engine: engine.engine, memcacheds: 0,
       configure: async (place) => {
         await writeFile(join(place.folder, 'samekey.js'), source)
+        await writeFile(join(place.folder, 'samekey_policy.js'), policyModuleSource(loadPolicy({})))
         await writeFile(join(place.folder, 'nginx.conf'), conf(place, { memcached: memcached.address, engine }))
       }
     })

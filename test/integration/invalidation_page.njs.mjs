@@ -8,7 +8,7 @@ function page(r) {
     const bytes = reply.status === 200 ? headBytes(item.slice(0, FIXED_BYTES).toString()) : -1
     const head = bytes < 0 ? null : parseHead(item.slice(0, bytes).toString(), item.length)
     if (head === null) return r.return(404, 'no entry')
-    checkBans(r, head.clock, head.tags, () => 'http://' + r.variables.http_host + r.variables.request_uri, (good) => {
+    checkBans(r, head.clock, head.tags.join(','), '', (good) => {
       if (good) r.return(head.status, item.slice(bytes))
       else r.return(404, 'stale')
     })

@@ -6,6 +6,7 @@ import { searchRuleKey } from '../../njs/core/key.js'
 import { formatSearchRule, type SearchRule } from '../../njs/core/no_vary_search.js'
 import { sha256Hex } from '../../node-writer/key.js'
 import { engines } from '../support/engines.js'
+import { readFile, type EntryVector } from '../vectors/read_vectors.js'
 import { until } from '../support/until.js'
 import { HOST, now, startReplayStack, type Entry, type ReplayStack } from './replay_stack.js'
 import { showLogsOnFailure } from './stack.js'
@@ -166,6 +167,21 @@ describe.each(engines)('$id', (engine) => {
     test('unreadable', async () => {
       await replay.set(replay.keyOf('/odd'), 'SK2 200 nonsense')
       expect((await replay.get('/odd')).header('cache-status')).toBe('samekey; fwd=uri-miss; detail=unreadable')
+    })
+
+    test.each(readFile<EntryVector[]>('entry.json'))('the vector $id', async ({ in: { head, itemBytes }, out }) => {
+      // Fresh, and with the body that the length of the item tells of.
+      const item = head.replaceAll('1700000060', '9999999999').padEnd(itemBytes, 'x')
+      await replay.set(replay.keyOf('/vector'), Buffer.from(item, 'latin1').subarray(0, itemBytes))
+      const response = await replay.get('/vector')
+      const isHit = response.header('cache-status')?.startsWith('samekey; hit')
+      if (out === null) expect([response.status, isHit]).toEqual([200, false])
+      // Its body is an item that is not there, or there is no list of that clock.
+      else if (out.bodyKey !== '' || out.clock !== '') expect(response.body.toString()).toBe('app')
+      else {
+        expect([response.status, response.body.length, isHit]).toEqual([out.status, out.bodyBytes, true])
+        for (const [name, value] of out.headers) expect(response.headers.some(([other, its]) => other === name && its.includes(value)) || value === '').toBe(true)
+      }
     })
 
     test('the writer knows more', async () => {

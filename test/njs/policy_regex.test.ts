@@ -50,9 +50,10 @@ function compiled(patterns: string[], maxLength: number): RegExp[] {
 const RUNNER = `import fs from 'fs'
 import policy from 'samekey_policy.js'
 var texts = JSON.parse(fs.readFileSync('texts.json', 'utf8'))
-for (var i = 0; i < policy.ignore.length; i++) {
+var ignore = policy().ignore
+for (var i = 0; i < ignore.length; i++) {
   var line = ''
-  for (var j = 0; j < texts.length; j++) line += policy.ignore[i].test(texts[j]) ? '1' : '0'
+  for (var j = 0; j < texts.length; j++) line += ignore[i].test(texts[j]) ? '1' : '0'
   console.log(line)
 }
 `

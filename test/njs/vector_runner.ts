@@ -30,10 +30,10 @@ function sha256Hex(text: string): string {
 function answer(input: Input): Output {
   if (input.task === 'http') return input.inputs.map((each) => resultOf(each, sha256Hex))
   if (input.task === 'entries') return input.entries.map((entry) => parseHead(entry.head, entry.itemBytes))
-  if (input.task === 'verdicts') return input.requests.map((request) => resolve(toRequest(request), policy, sha256Hex))
+  if (input.task === 'verdicts') return input.requests.map((request) => resolve(toRequest(request), policy(), sha256Hex))
   const hash = crypto.createHash('sha256')
   input.requests.forEach((request) => {
-    hash.update(verdictLine(resolve(toRequest(request), policy, sha256Hex)))
+    hash.update(verdictLine(resolve(toRequest(request), policy(), sha256Hex)))
   })
   return hash.digest('hex')
 }
