@@ -63,3 +63,10 @@ export function parseListen(text: string): { host: string; port: number } {
   if (match === null || port > 65535) throw usageError(`--listen: expected HOST:PORT, for example 127.0.0.1:8080, got ${JSON.stringify(text)}`)
   return { host: match[1] ?? '127.0.0.1', port }
 }
+
+/** Where an Nginx answers, whatever its site is called. */
+export function parseBase(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.username !== '') throw usageError('--base: expected http://host:port or https://host:port')
+  return url
+}

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command, CommanderError } from 'commander'
 import { PolicyError } from '../node-writer/policy/load.js'
+import { doctorCommand } from './doctor.js'
 import { explainCommand } from './explain.js'
 import { getCommand } from './get.js'
 import { CliError, EXIT, type ExitCode, type Io } from './io.js'
@@ -47,6 +48,7 @@ export async function run(args: string[], io: Io): Promise<number> {
   purgeCommand(program, io, done)
   warmCommand(program, io, done)
   statsCommand(program, io, done)
+  doctorCommand(program, io, done)
 
   try {
     await program.parseAsync(args, { from: 'user' })

@@ -124,7 +124,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 /** As root, Nginx's workers run as another user, who must be able to reach their own folders in it. */
-function makeFolder(): string {
+export function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'samekey-'))
   if (process.getuid?.() === 0) chmodSync(folder, 0o711)
   return folder

@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError } from 'commander'
 import { CliError, EXIT, type ExitCode, type Io, json, usageError } from './io.js'
-import { readPolicy, withJson, withPolicy } from './options.js'
+import { parseBase, readPolicy, withJson, withPolicy } from './options.js'
 import { collectHeader } from './page_request.js'
 import { catchSignals } from './signals.js'
 import { createReport } from './warm/report.js'
@@ -80,12 +80,6 @@ async function warm(urls: string[], options: WarmCommandOptions, io: Io): Promis
 
 function collect(text: string, before: string[]): string[] {
   return [...before, text]
-}
-
-export function parseBase(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (url === null || !/^https?:$/.test(url.protocol) || url.pathname !== '/' || url.search !== '' || url.username !== '') throw usageError('--base: expected http://host:port or https://host:port')
-  return url
 }
 
 function wholeNumber(from: number, to: number): (text: string) => number {

@@ -28,8 +28,8 @@ export interface ServerSettings {
   cas: boolean
   /** False with -M: full, it answers with errors. */
   evicts: boolean
-  /** memcached -l; '' when it listens on every address. */
-  addresses: string
+  /** memcached -l, '0.0.0.0' for every address; none when it listens on a socket. */
+  addresses: string[]
 }
 
 /** Rejects with a StoreError. */
@@ -54,12 +54,12 @@ export async function readServerStats(connection: TextConnection): Promise<Serve
 /** Rejects with a StoreError. */
 export async function readServerSettings(connection: TextConnection): Promise<ServerSettings> {
   const settings = await readStats(connection, 'settings')
-  const addresses = settings.get('inter') ?? ''
+  const listen = (settings.get('inter') ?? 'NULL').split(',')
+  const onSocket = (settings.get('domain_socket') ?? 'NULL') !== 'NULL'
   return {
     itemSizeMax: Number(settings.get('item_size_max')),
     cas: settings.get('cas_enabled') !== 'no',
     evicts: settings.get('evictions') !== 'off',
-    // A socket has no address.
-    addresses: settings.get('domain_socket') === 'NULL' && addresses === 'NULL' ? '' : addresses
+    addresses: onSocket ? [] : listen.map((address) => (address === 'NULL' ? '0.0.0.0' : address))
   }
 }

@@ -158,7 +158,7 @@ describe('the program itself', () => {
   test('--help lists the commands and the exit codes', async () => {
     const ran = await runCli(['--help'])
     expect(ran.exitCode).toBe(0)
-    for (const command of ['up', 'nginx', 'key', 'explain', 'get', 'ls', 'purge', 'warm', 'stats']) expect(ran.out).toMatch(new RegExp(`^  ${command} `, 'm'))
+    for (const command of ['up', 'nginx', 'key', 'explain', 'get', 'ls', 'purge', 'warm', 'stats', 'doctor']) expect(ran.out).toMatch(new RegExp(`^  ${command} `, 'm'))
     expect(ran.out).toContain('Exit codes:')
   })
 
