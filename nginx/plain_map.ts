@@ -26,18 +26,34 @@ export function plainMaps(policy: Policy): string {
   if (policy.hosts !== null) mark('$samekey_foreign', '$http_host', [policy.hosts], '', 'foreign')
 
   const scheme = policy.scheme === '' ? '$scheme' : policy.scheme
-  return `${maps}# The verdict: the key, the canonical target and host.
+  return `${maps}${ESCAPED_MAP}# The verdict: the key, the canonical target and host.
 map "$request_method ${marks.join('')} ${scheme}://$http_host$samekey_target $host" $samekey_plain {
-    ${quote(`~${plainExpression(policy)}`)} "${policy.keyHead}$samekey_page $samekey_target $http_host ";
+    ${quote(`~${pageExpression(policy, '\\/[^% ]*+')}`)} "${policy.keyHead}$samekey_origin$samekey_target $samekey_target $http_host ";
+    ${quote(`~${pageExpression(policy, `\\/(?:[^% ]*+%){1,${MOST_ESCAPES}}+[^% ]*+`)}`)} "${policy.keyHead}$samekey_origin$samekey_escaped $samekey_target $http_host ";
     default "";
 }
 `
 }
 
 /** Over `method marks scheme://host:port/target host`: a page request without marks whose two hosts agree. */
-function plainExpression(policy: Policy): string {
+function pageExpression(policy: Policy, target: string): string {
   const roomForPage = MAX_KEY_BYTES - policy.keyHead.length
   const scheme = '(?:http:\\/\\/(?![^\\/]*:80\\/)|https:\\/\\/(?![^\\/]*:443\\/))'
   const host = `(?<samekey_name>${unanchored(PLAIN_HOST)})(?::[1-9][0-9]*)?`
-  return `^(?:GET|HEAD)  (?=[^ ]{1,${roomForPage}} )(?<samekey_page>${scheme}${host}\\/[^ ]*+) \\k<samekey_name>$`
+  return `^(?:GET|HEAD)  (?=[^ ]{1,${roomForPage}} )(?<samekey_origin>${scheme}${host})${target} \\k<samekey_name>$`
 }
+
+/** How many escapes the target may have that Nginx writes as the key does; JavaScript has no limit. */
+const MOST_ESCAPES = 12
+
+/** docs/key-format.md §7.2: a ^ for each %. The ^ comes from the end of what is matched, as often as there is a %. */
+const ESCAPED_MAP = (() => {
+  const numbers = Array.from({ length: MOST_ESCAPES }, (_, index) => index + 1)
+  const escapes = numbers.map((i) => `(?:%(?=[^^]*+(?<samekey_mark_${i}>\\^))(?<samekey_part_${i}>[^% ]*+))?+`).join('')
+  return `# The target as it stands in the key: a ^ for each %. The ^ comes from the end of the text, as often as there is a %.
+map "$samekey_target ^" $samekey_escaped {
+    "~^(?<samekey_part_0>[^% ]*+)${quote(escapes).slice(1, -1)} " "$samekey_part_0${numbers.map((i) => `$samekey_mark_${i}$samekey_part_${i}`).join('')}";
+    default "";
+}
+`
+})()

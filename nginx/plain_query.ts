@@ -2,7 +2,9 @@
 // §5 as expressions, one map a step. What they are not made for is left to JavaScript; nothing is made otherwise than there.
 // Each expression is linear in the target, but for names that begin alike: their beginnings are compared again and again.
 
-import { DROPPED_CHARACTER, PLAIN_NAME_CHARACTER, PLAIN_TARGET, PLAIN_VALUE_CHARACTER } from '../njs/core/plain.js'
+import {
+  DROPPED_CHARACTER, PLAIN_NAME_CHARACTER, PLAIN_PATH_CHARACTER, PLAIN_PATH_ESCAPE, PLAIN_VALUE_CHARACTER, PLAIN_VALUE_ESCAPE
+} from '../njs/core/plain.js'
 import type { Policy, QueryPolicy } from '../njs/core/policy.js'
 import { MAX_PARAMETER_BYTES, quote, unanchored } from './conf_text.js'
 
@@ -20,7 +22,7 @@ export function targetMaps(policy: Policy): string {
   const possible = quote(split).length <= MAX_PARAMETER_BYTES
   return `# The canonical target, or a text with a space in it: JavaScript must make it.
 map $request_uri $samekey_target {
-    ${quote(`~^${limit}${unanchored(PLAIN_TARGET)}$`)} $request_uri;
+    ${quote(`~^${limit}${PATH}$`)} $request_uri;
 ${possible ? `    # A query is split into the arguments that are kept; (?1) is a name that is dropped.\n    ${quote(`~${split}`)} "$samekey_path$samekey_query";\n` : ''}    default ${NOT_PLAIN};
 }
 ${!possible ? '' : policy.query.sort ? orderMaps() : `map $samekey_argument_1 $samekey_query {\n    "" "";\n    default "${AS_THEY_CAME}";\n}\n`}`
@@ -28,15 +30,16 @@ ${!possible ? '' : policy.query.sort ? orderMaps() : `map $samekey_argument_1 $s
 
 // ------------------------------------------------------------------------------------------------------ what is kept
 
+const PATH = `(?=\\/)(?:\\/(?!\\.)(?:${PLAIN_PATH_CHARACTER.source}++|${PLAIN_PATH_ESCAPE.source})++)*+\\/?+`
 const NAME = PLAIN_NAME_CHARACTER.source
-const VALUE = PLAIN_VALUE_CHARACTER.source
+const VALUE = `${PLAIN_VALUE_CHARACTER.source}*+(?:${PLAIN_VALUE_ESCAPE.source}${PLAIN_VALUE_CHARACTER.source}*+)*+`
 const DROPPED = DROPPED_CHARACTER.source
 
 /** Sets $samekey_path, and for each kept argument, in the order in which they came, the & before it, its name, and all of it. */
 function splitExpression(query: QueryPolicy, limit: string): string {
   const dropped = `(?:(?1)(?:=${DROPPED}*+)?+)?+`
-  const kept = (number: number): string => `(?<samekey_argument_${number}>(?!(?1))(?<samekey_name_${number}>${NAME}++)(?:=${VALUE}*+)?+)(?=&|$)`
-  const lines = [`(?(DEFINE)(${droppedName(query)}))`, `^${limit}(?<samekey_path>${unanchored(PLAIN_TARGET)})\\?`]
+  const kept = (number: number): string => `(?<samekey_argument_${number}>(?!(?1))(?<samekey_name_${number}>${NAME}++)(?:=${VALUE})?+)(?=&|$)`
+  const lines = [`(?(DEFINE)(${droppedName(query)}))`, `^${limit}(?<samekey_path>${PATH})\\?`]
   lines.push(`(?:${dropped}(?:&|$))*+(?:${kept(1)})?+`)
   for (let i = 2; i <= MOST_KEPT; i++) lines.push(`(?:&${dropped}(?=&|$))*+(?:(?<samekey_and_${i}>&)${kept(i)})?+`)
   lines.push(`(?:&${dropped}(?=&|$))*+$`)

@@ -20,7 +20,7 @@ const TRACKING = ['utm_source', 'utm_medium', 'utm_', '%75tm_source', 'utm%5fsou
 // What Nginx's own maps make the key of (njs/core/plain.ts): names that begin alike, names that each policy drops or keeps, and what is nearly one.
 const PLAIN_NAMES = ['a', 'b', 'c', 'd', 'e', 'aa', 'ab', 'abc', 'A', 'Z', '_', '~', '-', '.', '0', '9', ':', '[', ']', 'a-', 'a.', 'a[0]', 'q', 'page', 'pages', 'pag', 'filter', 'filter[x]', 'filters', 'sort', 'hue', 'x', 'x_1']
 const DROPPED_NAMES = ['utm_source', 'utm_medium', 'utm_', 'utm', 'utm_[0]', 'utm_+', 'utm_%41', 'fbclid', 'gclid', '_ga', '_ga_1', '_gax', 'skip', 'skips', 'x-', 'x-1', 'dot.x', 'dot', 'constructor', 'toString', '[]']
-const PLAIN_VALUES = ['', '=', '=1', '=2', '=a', '==', '=a=b', '=a?b', '=/a/b', '=x+y', '=;', '="$1"', '=~', '=*', '=https://example.com/a']
+const PLAIN_VALUES = ['', '=', '=1', '=2', '=a', '==', '=a=b', '=a?b', '=/a/b', '=x+y', '=;', '="$1"', '=~', '=*', '=https://example.com/a', '=%20', '=caf%C3%A9', '=%2F%3F%25', '=%7e', '=%c3', '=%']
 const VALUES = ['', '1', '2', '3', 'x', 'y', '10', 'a=b', '=', 'x+y', 'x%20y', 'x%2By', '%26b=2', '%41', '%C3%A9', '%']
 const SEPARATORS = ['&', '&', '&', '&', '&', '&', '&', '&', '&&', ';', '%26', '&amp;']
 
