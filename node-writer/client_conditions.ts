@@ -34,6 +34,20 @@ export function takeConditions(req: IncomingMessage): ClientConditions {
   return { ifNoneMatch, ifModifiedSince, range, ifRange }
 }
 
+/** Whether the client may get less than the whole page. */
+export function isSelective({ ifNoneMatch, ifModifiedSince, range }: ClientConditions): boolean {
+  return ifNoneMatch !== '' || ifModifiedSince !== '' || range !== ''
+}
+
+/**
+ * Whether to wait for the app's whole answer, at most `maxBytes`, and send the client the part of it that it asked for. Media
+ * players take the whole for a server that knows no ranges.
+ */
+export function mayCut({ range }: ClientConditions, { status, headers }: ResponseHead, maxBytes: number): boolean {
+  const { 'content-encoding': coding, 'content-length': length = '' } = joinFields(headers)
+  return status === 200 && range !== '' && coding === undefined && /^[0-9]+$/.test(length) && Number(length) <= maxBytes
+}
+
 /** The header of the 304 that this response becomes for the client (RFC 9110 §15.4.5); null when it must be sent as it is. */
 export function notModifiedFields(client: ClientConditions, status: number, fields: Fields, now: number): Fields | null {
   if (status !== 200 || (client.ifNoneMatch === '' && client.ifModifiedSince === '')) return null

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseRequestDirectives, type RequestDirectives, satisfies } from '../njs/core/request_directives.js'
 import { type CacheStatus, type Forward, formatCacheStatus } from './cache_status.js'
 import { capture, type CaptureReason, isFirst, type ResponseHead } from './capture.js'
-import { type ClientConditions, hasPrecondition, notModifiedFields, partialAnswer, takeConditions, UNCONDITIONAL } from './client_conditions.js'
+import { type ClientConditions, hasPrecondition, isSelective, mayCut, notModifiedFields, partialAnswer, takeConditions, UNCONDITIONAL } from './client_conditions.js'
 import type { Events, SkipReason } from './events.js'
 import type { Fields } from './http/fields.js'
 import type { Invalidation } from './invalidation/invalidation.js'
@@ -85,7 +85,7 @@ export class Exchange {
     const isAboutStored = this.#forward === 'stale' || this.#forward === 'request' || this.#forward === 'refresh'
     // Without `next` the app answers before memcached could. A raw entry has nothing to ask about.
     // Nginx has not found what is only just being stored.
-    const saving = this.#forward === 'uri-miss' || this.#forward === 'vary-miss' ? this.shared.pages.saving(this.address.key) : undefined
+    const saving = this.#forward === 'uri-miss' || this.#forward === 'vary-miss' || this.#forward === 'stale' ? this.shared.pages.saving(this.address.key) : undefined
     if ((isAboutStored || saving !== undefined) && next !== undefined && this.shared.policy.mode === 'full' && isFirst(this.res)) return void this.#lookUp(next, saving)
     try {
       if (this.req.method === 'HEAD') this.shared.events.skip(this.url, 'head')
@@ -105,7 +105,7 @@ export class Exchange {
       if (saving !== undefined) await within(timeoutMs, saving, undefined)
       // RFC 9110 §13.1.1: what If-Match asks is answered by the app alone.
       if (!hasPrecondition(this.req)) this.#stored = await within(timeoutMs, readStoredPage(store, this.address, policy, field).catch(() => null), null)
-      if (this.#forward === 'refresh' && !(await this.#lease())) {
+      if (this.#forward === 'refresh' && (this.#isFresh() || !(await this.#lease()))) {
         this.res.writeHead(204, { 'Cache-Control': 'no-store' }).end()
         return
       }
@@ -134,6 +134,11 @@ export class Exchange {
     return true
   }
 
+  /** Another request has just brought it. */
+  #isFresh(): boolean {
+    return this.#stored !== null && this.#stored.head.freshUntil > seconds()
+  }
+
   get #leaseKey(): string {
     return `${this.#stored?.key ?? this.address.key}#r`
   }
@@ -156,7 +161,7 @@ export class Exchange {
     this.#render = renders.begin(address.key, ruleKeyOf(address, policy))
     this.#began = performance.now()
     this.#watch()
-    const mayReplace = isOurs && (this.#stored !== null || this.#forward === 'refresh' || this.#client.ifNoneMatch !== '' || this.#client.ifModifiedSince !== '')
+    const mayReplace = isOurs && (this.#stored !== null || this.#forward === 'refresh' || isSelective(this.#client))
     if (mayReplace || this.#forward !== '') replaceResponse(res, { mayReplace, maxBodyBytes }, (head) => this.#choose(head))
   }
 
@@ -194,6 +199,10 @@ export class Exchange {
     if (this.#forward === 'refresh') return { instead: this.#replaced(NOTHING), onWhole }
     const said = this.#saidOf(verdict)
     const unchanged = notModifiedFields(this.#client, head.status, head.headers, now)
+    if (unchanged === null && verdict.store && mayCut(this.#client, head, this.shared.maxBodyBytes)) {
+      this.#isReplaced = true
+      return { instead: (body) => this.#cut(head, body, { ...said, fwdStatus: head.status }, now), onWhole }
+    }
     if (unchanged === null) return { add: this.#forward === '' ? null : this.#say(said) }
     return { instead: this.#replaced(this.#answer(304, unchanged, EMPTY, { ...said, fwdStatus: head.status })), onWhole }
   }
@@ -219,6 +228,13 @@ export class Exchange {
   }
 
   // ---------------------------------------------------------------------------------------------------------- answers
+
+  /** What the client asked for of the page that is just being stored. */
+  #cut(head: ResponseHead, body: Buffer | CaptureReason, said: Omit<CacheStatus, 'fwd'>, now: number): Answer {
+    if (typeof body === 'string') return NOT_WHOLE
+    const { status, headers, body: part } = partialAnswer(this.#client, head.status, head.headers, body, now) ?? { ...head, body }
+    return this.#answer(status, headers, part, said)
+  }
 
   #replaced(answer: Answer): Answer {
     this.#isReplaced = true
@@ -319,6 +335,9 @@ const EMPTY = Buffer.alloc(0)
 /** For a refresh, whose answer nobody sees. */
 const NOTHING: Answer = { status: 204, headers: [['Cache-Control', 'no-store']], body: EMPTY }
 
+/** For who wants a part of what the app did not send as long as it said. */
+const NOT_WHOLE: Answer = { status: 502, headers: [['Cache-Control', 'no-store']], body: EMPTY }
+
 function askedBy(req: IncomingMessage): RequestDirectives {
   return parseRequestDirectives(fieldOf(req, 'cache-control') ?? '', fieldOf(req, 'pragma') ?? '')
 }
@@ -329,7 +348,8 @@ function seconds(): number {
 
 function within<Value>(ms: number, promise: Promise<Value>, otherwise: Value): Promise<Value> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(otherwise), ms)
+    // What has come meanwhile on a busy machine is read first: it is late, but there.
+    const timer = setTimeout(() => setImmediate(() => resolve(otherwise)), ms)
     void promise.then((value) => {
       clearTimeout(timer)
       resolve(value)

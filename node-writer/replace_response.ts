@@ -19,7 +19,7 @@ export type Choice =
   /** The client is answered at once, and what the app writes goes nowhere. */
   | { instead: Answer }
   /** The client is answered when the app has ended; `onWhole` gets the app's body, or why there is none. */
-  | { instead: Answer; onWhole(body: Buffer | CaptureReason): void }
+  | { instead: Answer | ((body: Buffer | CaptureReason) => Answer); onWhole(body: Buffer | CaptureReason): void }
 
 export interface ReplaceOptions {
   /** False: the response can only pass, and is touched as little as possible. */
@@ -48,8 +48,7 @@ export function replaceResponse(res: ServerResponse, { mayReplace, maxBodyBytes 
       choice = { add: null }
     }
     if (!('instead' in choice)) return
-    const { instead } = choice
-    if (!('onWhole' in choice)) return sendAnswer(res, instead, own)
+    if (!('onWhole' in choice)) return sendAnswer(res, choice.instead, own)
     const { onWhole } = choice
     body = new BodyCollector(maxBodyBytes)
     // A framework asks whether there is a head already.
@@ -101,8 +100,9 @@ export function replaceResponse(res: ServerResponse, { mayReplace, maxBodyBytes 
     body.add(args[0], args[1])
     const { instead, onWhole } = choice as Extract<Choice, { onWhole: unknown }>
     delete (res as { headersSent?: boolean }).headersSent
-    sendAnswer(res, instead, own, callback)
-    onWhole(body.end(head))
+    const whole = body.end(head)
+    sendAnswer(res, typeof instead === 'function' ? instead(whole) : instead, own, callback)
+    onWhole(whole)
     return this
   } as typeof res.end
 }
@@ -111,7 +111,8 @@ export function replaceResponse(res: ServerResponse, { mayReplace, maxBodyBytes 
 export function sendAnswer(res: ServerResponse, { status, headers, body }: Answer, own: { writeHead: Method; end: Method } = res as unknown as { writeHead: Method; end: Method }, callback?: unknown): void {
   for (const name of res.getHeaderNames()) res.removeHeader(name)
   const length: Fields = status === 204 || status === 304 ? [] : [['Content-Length', String(body.length)]]
-  for (const [name, values] of fieldsByName([...headers, ...length])) res.setHeader(name, values.length === 1 ? (values[0] as string) : values)
+  const others = headers.filter(([name]) => !/^(?:content-length|transfer-encoding)$/i.test(name))
+  for (const [name, values] of fieldsByName([...others, ...length])) res.setHeader(name, values.length === 1 ? (values[0] as string) : values)
   own.writeHead.call(res, status, STATUS_CODES[status] ?? '')
   own.end.call(res, body, callback)
 }

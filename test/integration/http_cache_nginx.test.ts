@@ -58,6 +58,8 @@ let letGo = (): void => {}
 const pages: Record<string, Page> = {
   ...Object.fromEntries(conditions.map(({ id, page }) => [id, page])),
   whole: always(strong),
+  // Stored as it is: gzip has nothing to do with it.
+  plain: always({ ...strong, 'Cache-Control': 'max-age=60, no-transform', 'Content-Length': String(text.length) }),
   private: (req, res) => (req.headers.range === undefined ? always({ 'Cache-Control': 'private', ETag: '"v"' })(req, res) : void res.writeHead(206, { 'Cache-Control': 'private', 'Content-Range': 'bytes 0-3/2700' }).end('the ')),
   checked: checking({ 'Cache-Control': 'no-cache', ETag: '"v1"' }),
   rewritten: (req, res) => (req.headers['if-none-match'] === undefined ? always({ 'Cache-Control': 'no-cache', ETag: '"v1"' })(req, res) : void res.writeHead(304, { ETag: '"v2"' }).end()),
@@ -81,7 +83,7 @@ const pages: Record<string, Page> = {
   },
   held: (req, res) => {
     const number = asksOf(req.url as string).length
-    const answer = () => always({ 'Cache-Control': 'max-age=1, stale-while-revalidate=600', 'X-Number': String(number) })(req, res)
+    const answer = () => always({ 'Cache-Control': number === 1 ? 'max-age=1, stale-while-revalidate=600' : 'max-age=600', 'X-Number': String(number) })(req, res)
     if (number === 1) answer()
     else void release.then(answer)
   },
@@ -143,12 +145,27 @@ describe.each(engines)('$id', (engine) => {
       expect(cache.asked.at(-1)?.headers['if-none-match']).toBe('"v"')
     })
 
-    test('a range of what has just come, whoever answers', async () => {
-      const miss = await cache.send('/whole/range', ['Range: bytes=4-7'])
-      expect(miss.status).toBe(200)
-      const soon = await cache.send('/whole/range', ['Range: bytes=4-7', 'Accept-Encoding: gzip'])
-      // It is stored compressed: Nginx cuts that, the writer leaves it whole.
-      expect([200, 206]).toContain(soon.status)
+    const ranges = [
+      { id: 'first', asks: 'bytes=4-7', status: 206, body: 'page', range: 'bytes 4-7/2700' },
+      { id: 'last', asks: 'bytes=-5', status: 206, body: 'page ', range: 'bytes 2695-2699/2700' },
+      { id: 'all', asks: 'bytes=0-', status: 206, body: text, range: 'bytes 0-2699/2700' },
+      { id: 'beyond', asks: 'bytes=2700-', status: 416, body: 'no such range\n', range: 'bytes */2700' },
+      { id: 'several', asks: 'bytes=0-1,4-5', status: 200, body: text, range: undefined },
+      { id: 'unit', asks: 'pages=1-2', status: 200, body: text, range: undefined }
+    ]
+    test.each(ranges)('a range of what is not there yet, RFC 9110 §14: $id', async ({ id, asks: range, status, body, range: is }) => {
+      const miss = await cache.send(`/plain/${id}`, [`Range: ${range}`])
+      expect([miss.status, miss.body.toString(), miss.header('content-range')]).toEqual([status, body, is])
+      expect(asks.at(-1)?.headers).not.toHaveProperty('range')
+      // The whole is stored, and Nginx cuts it the same way.
+      expect((await cache.hit(`/plain/${id}`)).body.toString()).toBe(text)
+      const hit = await cache.send(`/plain/${id}`, [`Range: ${range}`])
+      expect([hit.status, hit.body.toString(), hit.header('content-range')]).toEqual([status, body, is])
+    })
+
+    test('If-Range with another validator: the whole', async () => {
+      expect((await cache.send('/plain/other', ['Range: bytes=4-7', 'If-Range: "other"'])).status).toBe(200)
+      expect((await cache.send('/plain/same', ['Range: bytes=4-7', 'If-Range: "v,1"'])).status).toBe(206)
     })
   })
 
