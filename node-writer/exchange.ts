@@ -99,13 +99,11 @@ export class Exchange {
   // ------------------------------------------------------------------------------------------------------- the request
 
   async #lookUp(next: () => void, saving?: Promise<void>): Promise<void> {
-    const { store, policy, timeoutMs, events } = this.shared
+    const { timeoutMs, events } = this.shared
     try {
-      const field = (name: string) => fieldOf(this.req, name)
       if (saving !== undefined) await within(timeoutMs, saving, undefined)
-      // RFC 9110 §13.1.1: what If-Match asks is answered by the app alone.
-      if (!hasPrecondition(this.req)) this.#stored = await within(timeoutMs, readStoredPage(store, this.address, policy, field).catch(() => null), null)
-      if (this.#forward === 'refresh' && (this.#isFresh() || !(await this.#lease()))) {
+      await this.#readStored()
+      if (this.#forward === 'refresh' && !(await this.#isRefresher())) {
         this.res.writeHead(204, { 'Cache-Control': 'no-store' }).end()
         return
       }
@@ -121,6 +119,14 @@ export class Exchange {
     process.nextTick(next)
   }
 
+  async #readStored(): Promise<void> {
+    // RFC 9110 §13.1.1: what If-Match asks is answered by the app alone.
+    if (hasPrecondition(this.req)) return
+    const { store, policy, timeoutMs } = this.shared
+    const field = (name: string) => fieldOf(this.req, name)
+    this.#stored = await within(timeoutMs, readStoredPage(store, this.address, policy, field).catch(() => null), null)
+  }
+
   /** Of a page that another request has just brought, as Nginx would have answered a moment later. */
   #answerFresh(): boolean {
     const stored = this.#stored
@@ -134,18 +140,21 @@ export class Exchange {
     return true
   }
 
-  /** Another request has just brought it. */
-  #isFresh(): boolean {
-    return this.#stored !== null && this.#stored.head.freshUntil > seconds()
+  /** Of all that see a stale page at once, one refreshes it; without memcached none, as nothing could be stored. */
+  async #isRefresher(): Promise<boolean> {
+    const { store, pages } = this.shared
+    const isFresh = () => this.#stored !== null && this.#stored.head.freshUntil > seconds()
+    if (isFresh()) return false
+    const isMine = await store.add(this.#leaseKey, Buffer.from('1'), { ttlSeconds: REFRESH_LEASE_SECONDS }).catch(() => false)
+    if (!isMine) return false
+    // The one before may have come to its end since.
+    await this.#readStored()
+    if (isFresh()) pages.forget(this.#leaseKey)
+    return !isFresh()
   }
 
   get #leaseKey(): string {
     return `${this.#stored?.key ?? this.address.key}#r`
-  }
-
-  /** Of all that see a stale page at once, one refreshes it; without memcached none, as nothing could be stored. */
-  #lease(): Promise<boolean> {
-    return this.shared.store.add(this.#leaseKey, Buffer.from('1'), { ttlSeconds: REFRESH_LEASE_SECONDS }).catch(() => false)
   }
 
   /** Makes the request one for the whole page, or for whether the stored one is still that, and watches the response. */
