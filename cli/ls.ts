@@ -49,7 +49,7 @@ export function lsCommand(program: Command, io: Io, done: (code: ExitCode) => vo
     .option('--prefix <url-or-path>', 'only pages below it: https://example.org/blog, or /blog on any host')
     .option('--tag <tag>', 'only pages with this tag')
     .option('--all', 'also what is no page: bodies of their own, leases, rules, the ban list')
-    .addOption(new Option('--sort <by>', 'held until all is read (default: as memcached has them, newest used first)').choices(Object.keys(ORDERS)))
+    .addOption(new Option('--sort <by>', 'held until all is read (default: as memcached has them)').choices(Object.keys(ORDERS)))
   withJson(withPolicy(withMemcached(command))).action(async (options: LsOptions) => done(await list(options, io)))
 }
 

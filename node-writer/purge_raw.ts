@@ -8,16 +8,13 @@ import type { LoadedPolicy } from './policy/types.js'
 import type { PurgeFailure } from './purge.js'
 import type { Store } from './store.js'
 
-/** Items that are used move between the lists of a server while it is listing them, so one listing can miss some. */
-const LISTINGS = 2
-
 /** The keys of the pages below these prefixes of scheme://host/target, or of all (null); also of those under way. */
 export async function listPages(store: Store, policy: LoadedPolicy, prefixes: readonly string[] | null, failures: PurgeFailure[]): Promise<string[]> {
   const keys = await Promise.all(store.servers.map(async (server) => {
     const connection = new TextConnection(server)
     const found: string[] = []
     try {
-      for (let i = 0; i < LISTINGS; i++) for (const { key } of await dumpKeys(connection, policy.keyHead)) found.push(...pageOf(key, policy, prefixes))
+      for (const { key } of await dumpKeys(connection, policy.keyHead)) found.push(...pageOf(key, policy, prefixes))
     } catch (error) {
       failures.push({ key: '', server: server.name, error: error as Error })
     } finally {

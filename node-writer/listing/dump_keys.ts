@@ -1,4 +1,5 @@
-// Every key of a policy on one server, by `lru_crawler metadump all`: memcached has no other way to list them.
+// Every key of a policy on one server, by `lru_crawler metadump hash`: memcached has no other way to list them. Not `all`:
+// it walks the lists by age, between which items move meanwhile, and on a server in use it misses some.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { lineReader, type TextConnection } from './text_connection.js'
@@ -34,7 +35,7 @@ async function dumpOnce(connection: TextConnection, keyHead: string): Promise<Du
   let busy = false
   // Most lines can be somebody else's.
   const start = `key=${encodeURIComponent(keyHead)}`
-  await connection.ask('lru_crawler metadump all\r\n', lineReader((line) => {
+  await connection.ask('lru_crawler metadump hash\r\n', lineReader((line) => {
     if (line === 'END') return true
     if (line.startsWith('BUSY')) return (busy = true)
     if (line.startsWith('key=')) {
@@ -42,7 +43,7 @@ async function dumpOnce(connection: TextConnection, keyHead: string): Promise<Du
       if (item !== null) items.push(item)
       return false
     }
-    if (line === 'ERROR') throw connection.fail('refused', 'cannot list its keys: memcached 1.6 or later is needed')
+    if (line === 'ERROR' || line.startsWith('BADCLASS')) throw connection.fail('refused', 'cannot list its keys: a later memcached is needed (1.6.18 can)')
     throw connection.fail('refused', `cannot list its keys: ${line.slice(0, 100)}`)
   }))
   return busy ? 'busy' : items
