@@ -133,11 +133,19 @@ function serverText({ server, error, stats }: ServerReport): string {
   return `${columns.join(' ')}  ${stats.version}${error === null ? '' : ` (${error})`}`
 }
 
-const PLURALS: [KeyRole, string][] = [['page', 'pages'], ['second', 'further forms of pages'], ['body', 'bodies of their own'], ['claim', 'claims'], ['lease', 'leases'], ['rule', 'rules of paths'], ['unknown', 'unknown items']]
+const NAMES: [KeyRole, one: string, many: string][] = [
+  ['page', 'page', 'pages'],
+  ['second', 'further form of a page', 'further forms of pages'],
+  ['body', 'body of its own', 'bodies of their own'],
+  ['claim', 'claim', 'claims'],
+  ['lease', 'lease', 'leases'],
+  ['rule', 'rule of a path', 'rules of paths'],
+  ['unknown', 'unknown item', 'unknown items']
+]
 
 function policyText({ keyHead, mode }: LoadedPolicy, servers: ServerReport[]): string[] {
-  const counts = PLURALS.map(([role, plural]) => ({ plural, count: servers.reduce((sum, { own }) => sum + (own[role] ?? 0), 0) }))
-  const shown = counts.filter(({ plural, count }) => count > 0 || plural === 'pages').map(({ plural, count }) => `${count} ${plural}`)
+  const counts = NAMES.map(([role, one, many]) => ({ role, one, many, count: servers.reduce((sum, { own }) => sum + (own[role] ?? 0), 0) }))
+  const shown = counts.filter(({ role, count }) => count > 0 || role === 'page').map(({ one, many, count }) => `${count} ${count === 1 ? one : many}`)
   return [`policy    ${keyHead} in ${mode} mode`, `stored    ${shown.join(', ')}; ${shortSize(servers.reduce((sum, { ownBytes }) => sum + ownBytes, 0))}`]
 }
 

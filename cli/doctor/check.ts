@@ -17,6 +17,7 @@ export type CheckId =
   | 'njs-version'
   | 'nginx-accepts'
   | 'nginx-memcached'
+  | 'nginx-serves'
   | 'files-there'
   | 'files-policy'
   | 'files-current'

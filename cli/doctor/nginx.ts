@@ -12,7 +12,8 @@ import { CliError } from '../io.js'
 import { until } from '../ports.js'
 import type { Programs } from '../programs.js'
 import { makeFolder } from '../stack.js'
-import { type Check, type Checks, fail, isAtLeast, ok, warn } from './check.js'
+import { type Checks, fail, isAtLeast, ok, warn } from './check.js'
+import { type Answer, checkServed } from './served.js'
 
 const ELSEWHERE = 'run the doctor where Nginx runs, or install it here'
 
@@ -53,9 +54,13 @@ async function* checkRun(programs: Programs, policy: LoadedPolicy, memcached: st
         yield fail('nginx-accepts', null, `it does not start with the generated files: ${line.replace(/^.*\[emerg\] [0-9#]+: /, '')}`, 'the line says what it does not take; is the njs module the one built for this Nginx?')
         return
       }
-      yield isAtLeast(version, '0.7.9') ? ok('njs-version', null, version) : fail('njs-version', null, `${version}, needed is 0.7.9`, 'update the module, and Nginx with it')
+      if (!isAtLeast(version, '0.7.9')) {
+        yield fail('njs-version', null, `${version}, needed is 0.7.9; nothing more is looked at here`, 'update the module, and Nginx with it')
+        return
+      }
+      yield ok('njs-version', null, version)
       yield ok('nginx-accepts', null, 'it starts with the files that this policy makes')
-      yield await checkLookUp(socket, policy)
+      yield* checkServed((path, host) => ask(socket, path, host), policy, memcached)
     } finally {
       await nginx.stop()
     }
@@ -89,16 +94,7 @@ http {
 `
 }
 
-/** There is no app: a page that is not there is a miss and then a 502, and Cache-Status says how the look-up went. */
-async function checkLookUp(socket: string, policy: LoadedPolicy): Promise<Check> {
-  const host = policy.document.hosts.find((name) => !name.includes('*')) ?? 'samekey-doctor.example'
-  const { cacheStatus } = await ask(socket, '/samekey-doctor', host)
-  if (/detail=memcached/.test(cacheStatus)) return fail('nginx-memcached', null, `Nginx does not get an answer from memcached (${cacheStatus})`, 'a firewall, or a socket that its user may not open (memcached -a 0777)?')
-  if (/^samekey; fwd=(?:uri-miss|bypass; detail=(?:ignored|host))/.test(cacheStatus)) return ok('nginx-memcached', null, 'Nginx runs the key function and looks pages up')
-  return fail('nginx-memcached', null, `a look-up ended in ${cacheStatus || 'no Cache-Status at all'}`, 'please report this, with the policy')
-}
-
-function ask(socketPath: string, path: string, host = 'samekey-doctor.example'): Promise<{ body: string; cacheStatus: string }> {
+function ask(socketPath: string, path: string, host = 'localhost'): Promise<Answer> {
   return new Promise((resolve) => {
     const nothing = { body: '', cacheStatus: '' }
     const req = request({ socketPath, path, headers: { Host: host }, agent: false, timeout: 5000 }, (res) => {

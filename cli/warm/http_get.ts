@@ -25,7 +25,8 @@ export class Getter {
   }
 
   /** The response, whose body is to be read or dropped. Rejects when there is none, and with a TypeError for what is no http(s) URL. */
-  async get(url: string, { base, fields = [], timeoutMs, signal }: GetOptions): Promise<IncomingMessage> {
+  async get(url: string, options: GetOptions): Promise<IncomingMessage> {
+    const { base, fields = [], timeoutMs, signal } = options
     const { scheme, host, target } = splitUrl(url)
     const to = base ?? new URL(`${scheme}://${host}`)
     const hostname = to.hostname.replace(/^\[(.*)\]$/, '$1')
@@ -43,8 +44,14 @@ export class Getter {
     })
     request.on('timeout', () => request.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)))
     request.end()
-    const [response] = (await once(request, 'response')) as [IncomingMessage]
-    return response
+    try {
+      const [response] = (await once(request, 'response')) as [IncomingMessage]
+      return response
+    } catch (error) {
+      // RFC 9112 §9.3.1: the server closed a kept connection while the request was on its way; asking again is safe.
+      if (request.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET') return this.get(url, options)
+      throw error
+    }
   }
 
   close(): void {

@@ -17,7 +17,8 @@ const BUSY_MS = 10_000
 const BUSY_PAUSE_MS = 100
 
 /**
- * Those that begin with `keyHead`, in no order. All are held (some 200 bytes each), because a reader that stops reading
+ * Those that begin with `keyHead`, in no order, each once. Items that are used meanwhile move between memcached's lists: one
+ * can be missing that is there. All are held (some 200 bytes each), because a reader that stops reading
  * stops memcached: until it goes on, its crawler keeps a lock for which its other threads come to wait.
  */
 export async function dumpKeys(connection: TextConnection, keyHead: string, busyMs = BUSY_MS): Promise<DumpedItem[]> {
@@ -31,7 +32,7 @@ export async function dumpKeys(connection: TextConnection, keyHead: string, busy
 }
 
 async function dumpOnce(connection: TextConnection, keyHead: string): Promise<DumpedItem[] | 'busy'> {
-  const items: DumpedItem[] = []
+  const items = new Map<string, DumpedItem>()
   let busy = false
   // Most lines can be somebody else's.
   const start = `key=${encodeURIComponent(keyHead)}`
@@ -40,13 +41,13 @@ async function dumpOnce(connection: TextConnection, keyHead: string): Promise<Du
     if (line.startsWith('BUSY')) return (busy = true)
     if (line.startsWith('key=')) {
       const item = line.startsWith(start) ? parseLine(line) : null
-      if (item !== null) items.push(item)
+      if (item !== null) items.set(item.key, item)
       return false
     }
     if (line === 'ERROR' || line.startsWith('BADCLASS')) throw connection.fail('refused', 'cannot list its keys: a later memcached is needed (1.6.18 can)')
     throw connection.fail('refused', `cannot list its keys: ${line.slice(0, 100)}`)
   }))
-  return busy ? 'busy' : items
+  return busy ? 'busy' : [...items.values()]
 }
 
 /**

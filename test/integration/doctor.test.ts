@@ -17,6 +17,7 @@ import { checkSite } from '../../cli/doctor/site.js'
 import { CliError } from '../../cli/io.js'
 import { findPrograms, missingMessage, type Programs } from '../../cli/programs.js'
 import { writeNginxFiles } from '../../nginx/generate.js'
+import { createInvalidation } from '../../node-writer/invalidation/invalidation.js'
 import { keysOfUrl } from '../../node-writer/key.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
 import { parseServers, type ServerAddress } from '../../node-writer/ring.js'
@@ -196,7 +197,7 @@ require('http').createServer((req, res) => res.setHeader('Cache-Status', ${JSON.
   test('the one of this machine', async () => {
     const checks = await all(checkNginx(real, policy, memcached.address))
     expect(troubles(checks)).toEqual([])
-    expect(checks.map(({ id }) => id)).toEqual(['nginx-found', 'nginx-version', 'njs-found', 'njs-version', 'nginx-accepts', 'nginx-memcached'])
+    expect(checks.map(({ id }) => id)).toEqual(['nginx-found', 'nginx-version', 'njs-found', 'njs-version', 'nginx-accepts', 'nginx-memcached', 'nginx-serves'])
   })
 
   test('with a policy that has hosts, variants and raw mode', async () => {
@@ -204,13 +205,33 @@ require('http').createServer((req, res) => res.setHeader('Cache-Status', ${JSON.
     expect(troubles(await all(checkNginx(real, other, memcached.address)))).toEqual([])
   })
 
+  test('several servers, of which each is asked for its own pages, and a ban list that has seen purges', async () => {
+    const list = `${memcached.address},${(await own()).address}=3,${(await own()).address}`
+    const several = new Store({ memcached: list, timeoutMs: 5000 })
+    closers.push(() => several.close())
+    const { lists } = createInvalidation(policy, several)
+    await lists.append({ kind: 'all' })
+    const checks = await all(checkNginx(real, policy, list))
+    expect(troubles(checks)).toEqual([])
+    expect(checks.at(-1)?.text).toBe('12 pages were stored, found and served')
+  })
+
+  test('a policy that looks nothing up', async () => {
+    const none = loadPolicy({ ignore: ['/'] })
+    const checks = await all(checkNginx(real, none, memcached.address))
+    expect(troubles(checks)).toEqual([])
+    expect(checks.at(-1)?.text).toMatch(/looks up no page that could be tried \(ignored\)/)
+  })
+
   test.each<{ id: CheckId; find: () => () => Programs; memcached?: string; status: string; text: RegExp; todo: RegExp }>([
     { id: 'nginx-found', find: () => missing('nginx', 'njs'), status: 'warn', text: /not on this machine/, todo: /run the doctor where Nginx runs.*apt-get install/ },
     { id: 'njs-found', find: () => missing('njs'), status: 'fail', text: /JavaScript module/, todo: /apt-get install --no-install-recommends libnginx-mod-http-js/ },
     { id: 'nginx-accepts', find: () => () => ({ ...real(), njsModule: null }), status: 'fail', text: /unknown directive "js_path"/, todo: /built for this Nginx/ },
-    { id: 'nginx-memcached', find: () => real, memcached: '127.0.0.1:1', status: 'fail', text: /detail=memcached-502/, todo: /firewall/ },
+    { id: 'nginx-memcached', find: () => real, memcached: '127.0.0.1:1', status: 'fail', text: /ECONNREFUSED/, todo: /memcached-answers/ },
     { id: 'njs-version', find: () => fakeNginx('0.7.4', 'samekey; fwd=uri-miss'), status: 'fail', text: /0\.7\.4, needed is 0\.7\.9/, todo: /update/ },
-    { id: 'nginx-memcached', find: () => fakeNginx('0.8.0', ''), status: 'fail', text: /no Cache-Status at all/, todo: /report/ }
+    { id: 'nginx-memcached', find: () => fakeNginx('0.8.0', 'samekey; fwd=uri-miss; detail=memcached-504'), status: 'fail', text: /detail=memcached-504/, todo: /firewall/ },
+    { id: 'nginx-serves', find: () => fakeNginx('0.8.0', 'samekey; fwd=uri-miss'), status: 'fail', text: /is not served: samekey; fwd=uri-miss/, todo: /report/ },
+    { id: 'nginx-serves', find: () => fakeNginx('0.8.0', ''), status: 'fail', text: /no Cache-Status at all/, todo: /report/ }
   ])('$id: $text', async ({ id, find, memcached: at = memcached.address, status, text, todo }) => {
     expect(troubles(await all(checkNginx(find(), policy, at)))).toMatchObject([{ id, status, text: expect.stringMatching(text), todo: expect.stringMatching(todo) }])
   })

@@ -122,6 +122,11 @@ test.each([
   await expect(dumpKeys(await scripted(answer), HEAD)).rejects.toThrow(error)
 })
 
+test('an item that is listed twice is there once', async () => {
+  const line = 'key=samekey%3A1abcdef01%3Ax exp=-1 la=1 cas=1 fetch=no cls=1 size=70\r\n'
+  expect(await dumpKeys(await scripted(line + line + 'END\r\n'), HEAD)).toEqual([{ key: `${HEAD}x`, bytes: 70, expiresAt: null }])
+})
+
 test('nobody there', async () => {
   const nowhere = new TextConnection(addressOf('127.0.0.1:1'))
   await expect(dumpKeys(nowhere, HEAD)).rejects.toMatchObject({ name: 'StoreError', code: 'connection' })

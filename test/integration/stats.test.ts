@@ -66,7 +66,7 @@ test('servers, pages and the ban list', async () => {
 
   const { out } = await runCli(['stats', '--memcached', list])
   expect(out).toMatch(/^SERVER .*\n127\.0\.0\.1:\d+ +\d+ +[\d.KM]+ of 77\.0M +(?:[\d.]+%|-) +0 +\d+ of 99 +\d+s {2}1\.\S+\n/)
-  expect(out).toMatch(/\nstored {4}20 pages, 1 bodies of their own; \d/)
+  expect(out).toMatch(/\nstored {4}20 pages, 1 body of its own; \d/)
   expect(out).toMatch(/\npurges {4}3 in all, 3 since \S+Z; the last of tag one, tag two\n$/)
 
   await lists.append({ kind: 'all' })

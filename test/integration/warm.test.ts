@@ -110,6 +110,16 @@ describe('politeness', () => {
     expect(summary.ms).toBeGreaterThanOrEqual(990)
   })
 
+  test('a kept connection that the site has closed is no failure', async () => {
+    const used = new WeakSet<object>()
+    const base = await site((req, res) => {
+      if (used.has(req.socket)) return req.socket.destroy()
+      used.add(req.socket)
+      return res.writeHead(200, stored).end()
+    })
+    expect(await warmUrls([1, 2, 3].map((i) => ({ url: `${base}/${i}` })), { concurrency: 1 })).toMatchObject({ rendered: 3 })
+  })
+
   test('when nobody answers the rest is left', async () => {
     const summary = await warmUrls(Array.from({ length: 50 }, (_, i) => ({ url: `http://127.0.0.1:1/${i}` })))
     expect(summary).toMatchObject({ stopped: 'unreachable' })
