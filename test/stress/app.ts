@@ -4,9 +4,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pageCache, type PageCache } from '../../node-writer/index.js'
+import type { PurgeRequest } from '../../node-writer/purge_request.js'
 import { seeded, type Random } from '../fuzz/random.js'
-import { monotonic, type AppStart, type Behaviour, type FromApp, type PurgeRequest, type ToApp } from './messages.js'
-import { firstLine, LANGUAGES, PAGES, pageOf, type Page } from './page_set.js'
+import { monotonic, type AppStart, type Behaviour, type FromApp, type ToApp } from './messages.js'
+import { bytesOf, firstLine, LANGUAGES, PAGES, pageOf, type Page } from './page_set.js'
 
 const say = (message: FromApp): void => { process.send?.(message) }
 
@@ -17,9 +18,7 @@ let random: Random
 process.on('message', (message: ToApp) => {
   if (message.type === 'start') start(message.start)
   else if (message.type === 'purge') void purge(message.id, message.purge)
-  else if (message.type === 'version') answers.get(message.id)?.(message.version)
-  else if (message.type === 'behave') behaviour = message.behaviour
-  else void cache.close().then(() => process.exit())
+  else answers.get(message.id)?.(message.version)
 })
 process.once('disconnect', () => process.exit())
 
@@ -39,7 +38,7 @@ function start(options: AppStart): void {
 async function purge(id: number, request: PurgeRequest): Promise<void> {
   const done = (error: string): void => say({ type: 'purged', id, at: monotonic(), error })
   try {
-    await cache.purge((request.urls ?? request) as never)
+    await cache.purge(request)
     done('')
   } catch (error) {
     done((error as Error).message)
@@ -71,7 +70,6 @@ async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> 
   if (req.method === 'POST') {
     return void res.writeHead(204, { 'X-Version': await ask('write', page) }).end()
   }
-  say({ type: 'rendering' })
   const version = await ask('read', page)
   // Now and then longer than a purge's bound, and longer than a lease.
   await pause(random.chance(0.01) ? random.below(2500) : random.chance(0.3) ? 0 : random.below(25))
@@ -93,18 +91,15 @@ function render(page: Page, req: IncomingMessage, res: ServerResponse, version: 
     if (req.headers['if-none-match'] === etag) return void res.writeHead(304).end()
   }
   const line = firstLine(page, form, version)
-  const bytes = page.kind === 'large' ? 260 * 1024 : page.id % 10 === 0 ? 6000 : 600
-  // Not one pattern: gzip must not make a large body small.
-  res.end(line.padEnd(bytes, `${line}${page.id} ${version} lorem ipsum `))
+  res.end(line.padEnd(bytesOf(page), line))
 }
 
 /** The first render comes to its end in the way that was told, all others are well, except that a page is uncacheable for ever. */
 async function answerCrowd(res: ServerResponse, { renderMs, ending }: Behaviour & { kind: 'crowd' }): Promise<void> {
-  say({ type: 'rendering' })
-  const isFirst = (await ask('write', PAGES[0] as Page)) === 1
+  const isFirst = (await ask('read', PAGES[0] as Page)) === 1
   if (isFirst && ending === 'hangs') return
   await pause(renderMs)
-  const status = isFirst && ending === 'error' ? 500 : 200
+  if (isFirst && ending === 'error') return void res.writeHead(500, { 'Content-Type': 'text/plain' }).end('failed\n')
   const fields = { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': ending === 'uncacheable' ? 'private' : 'max-age=60' }
-  res.writeHead(status, fields).end('<p>a page that many want\n'.repeat(40))
+  res.writeHead(200, fields).end('<p>a page that many want\n'.repeat(40))
 }

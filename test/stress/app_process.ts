@@ -2,7 +2,8 @@
 
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import type { AppStart, Behaviour, FromApp, PurgeRequest, ToApp } from './messages.js'
+import type { PurgeRequest } from '../../node-writer/purge_request.js'
+import type { AppStart, FromApp, ToApp } from './messages.js'
 
 /** The data that pages are rendered from. */
 export interface Database {
@@ -26,14 +27,14 @@ export class AppProcess {
 
   private constructor(private readonly child: ChildProcess, database: Database) {
     child.on('message', (message: FromApp) => {
-      if (message.type === 'read') this.#send({ type: 'version', id: message.id, version: database.read(message.page) })
+      if (message.type === 'read') {
+        this.renders++
+        for (const told of this.#rendering.splice(0)) told()
+        this.#send({ type: 'version', id: message.id, version: database.read(message.page) })
+      }
       else if (message.type === 'write') this.#send({ type: 'version', id: message.id, version: database.write(message.page) })
       else if (message.type === 'purged') this.#purges.get(message.id)?.(message)
       else if (message.type === 'event') this.events.set(message.name, (this.events.get(message.name) ?? 0) + 1)
-      else if (message.type === 'rendering') {
-        this.renders++
-        for (const told of this.#rendering.splice(0)) told()
-      }
     })
     // Whatever it had been asked is not acknowledged.
     child.once('exit', () => { for (const settle of this.#purges.values()) settle({ at: 0, error: 'the process has ended' }) })
@@ -72,10 +73,6 @@ export class AppProcess {
   /** Settles when the next render begins. */
   rendering(): Promise<void> {
     return new Promise((resolve) => this.#rendering.push(resolve))
-  }
-
-  behave(behaviour: Behaviour): void {
-    this.#send({ type: 'behave', behaviour })
   }
 
   async kill(): Promise<void> {

@@ -5,11 +5,13 @@ import type { Break } from './bundle.js'
 export const breaks: readonly Break[] = [
   {
     id: 'set', because: 'a page is stored whatever stands at its key by now',
-    file: 'node-writer/invalidation/atomic.ts', from: 'cas?.copy(request, 16)', to: ''
+    file: 'node-writer/invalidation/atomic.ts', from: 'cas?.copy(request, 16)', to: '',
+    run: { kinds: ['urls'], purges: 400 }
   },
   {
     id: 'no-bans', because: 'a purge of tags, prefixes and patterns raises the clock and leaves no ban',
-    file: 'node-writer/invalidation/compact.ts', from: 'return shorten({ ...list, bans: [...list.bans.filter((ban) => !repeated.has(nameOf(ban))), ...added] })', to: 'return list'
+    file: 'node-writer/invalidation/compact.ts', from: 'return shorten({ ...list, bans: [...list.bans.filter((ban) => !repeated.has(nameOf(ban))), ...added] })', to: 'return list',
+    run: { kinds: ['tags', 'prefix', 'pattern'] }
   },
   {
     id: 'old-epoch', because: 'a ban list that is made again continues as if it were the old one',

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import type { OracleOptions } from './oracle_run.js'
 
 /** A mistake that someone could make: one text of one file. */
 export interface Break {
@@ -15,6 +16,8 @@ export interface Break {
   /** Stands exactly once in the file. */
   from: string
   to: string
+  /** The run in which it shows. */
+  run?: Partial<Pick<OracleOptions, 'reads' | 'purges' | 'accidents' | 'kinds'>>
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

@@ -6,8 +6,9 @@ import { startTestRun } from '../support/docker_engine.js'
 import { breaks } from './breaks.js'
 import { crowd, type CrowdOptions, type CrowdReport } from './crowd.js'
 import { oracleRun, type OracleReport } from './oracle_run.js'
+import { runSchedules, type SchedulesReport } from './schedule_runs.js'
 
-const NAMES = ['oracle', 'crowd', 'leaders'] as const
+const NAMES = ['schedules', 'oracle', 'crowd', 'leaders'] as const
 type Name = (typeof NAMES)[number]
 
 const usage = `npm run stress [-- OPTIONS]
@@ -17,13 +18,15 @@ const usage = `npm run stress [-- OPTIONS]
   --purges N      of the oracle run (default 10000)
   --accidents N   restarts, kills and losses in the oracle run (default 60)
   --break ID      the oracle run with a mistake in the writer; it must find stale reads: ${breaks.map(({ id }) => id).join(', ')}
+  --schedules N   orders of commands, of each sort (default 1000)
   --crowd N       visitors at once (default 2000)
   --json FILE     all figures`
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string' }, seed: { type: 'string' }, reads: { type: 'string', default: '1000000' }, purges: { type: 'string', default: '10000' },
-    accidents: { type: 'string', default: '60' }, break: { type: 'string' }, crowd: { type: 'string', default: '2000' }, json: { type: 'string' },
+    accidents: { type: 'string', default: '60' }, break: { type: 'string' }, crowd: { type: 'string', default: '2000' },
+    schedules: { type: 'string', default: '1000' }, json: { type: 'string' },
     help: { type: 'boolean', default: false }
   }
 })
@@ -31,7 +34,7 @@ const { values } = parseArgs({
 const number = (count: number): string => count.toLocaleString('en')
 const counts = (of: Record<string, number>): string => Object.entries(of).map(([name, count]) => `${number(count)} ${name}`).join(', ') || 'none'
 
-function wholeNumber(name: 'seed' | 'reads' | 'purges' | 'accidents' | 'crowd', text: string): number {
+function wholeNumber(name: 'seed' | 'reads' | 'purges' | 'accidents' | 'crowd' | 'schedules', text: string): number {
   if (!/^[0-9]{1,9}$/.test(text)) throw new TypeError(`--${name}: expected a whole number, got ${JSON.stringify(text)}\n${usage}`)
   return Number(text)
 }
@@ -50,6 +53,7 @@ async function main(): Promise<number> {
   const report: Record<string, unknown> = { seed }
   console.log(`seed ${seed}`)
   const scenarios: Record<Name, () => Promise<boolean>> = {
+    schedules: async () => schedulesHeld(report['schedules'] = await runSchedules(seed, wholeNumber('schedules', values.schedules), console.log)),
     oracle: async () => oracleHeld(report['oracle'] = await runOracle(seed)),
     crowd: async () => crowdsHeld(report['crowd'] = await runCrowds(seed, [{ apps: 1, ending: 'stored' }, { apps: 4, ending: 'stored' }])),
     leaders: async () => crowdsHeld(report['leaders'] = await runCrowds(seed, LEADERS))
@@ -82,6 +86,7 @@ purges          ${counts(report.purges)}; repeated until acknowledged ${number(r
 accidents       ${counts(report.accidents)}, ${number(report.evictions)} evictions
 without a page  ${counts(report.failed)}
 wrong pages     ${report.wrong.length}
+bans obeyed     ${report.latestMs.toFixed(0)} ms after they were acknowledged, at the latest
 stale reads     ${number(report.staleReads)}`)
   for (const line of report.wrong.slice(0, 5)) console.log(`  ${line}`)
   for (const read of report.stale.slice(0, 5)) {
@@ -90,6 +95,10 @@ stale reads     ${number(report.staleReads)}`)
       `made it ${read.expected}, ${after} ms before the read began; ${read.cacheStatus}`)
   }
   return report.staleReads === 0 && report.wrong.length === 0
+}
+
+function schedulesHeld(reports: SchedulesReport[]): boolean {
+  return reports.every(({ broken }) => broken.length === 0)
 }
 
 // -------------------------------------------------------------------------------------------------------------- crowds

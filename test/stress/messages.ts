@@ -1,6 +1,7 @@
 // What a stress run and its app processes tell each other.
 
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
+import type { PurgeRequest } from '../../node-writer/purge_request.js'
 
 export interface AppStart {
   /** Of loopback. */
@@ -19,30 +20,18 @@ export type Behaviour =
   | { kind: 'oracle' }
   | { kind: 'crowd'; renderMs: number; ending: 'stored' | 'error' | 'uncacheable' | 'hangs' }
 
-/** As `cache.purge` takes it. */
-export interface PurgeRequest {
-  urls?: string[]
-  tags?: string[]
-  prefix?: string
-  pattern?: string
-  all?: true
-}
-
 export type ToApp =
   | { type: 'start'; start: AppStart }
   | { type: 'purge'; id: number; purge: PurgeRequest }
   /** The database has answered. */
   | { type: 'version'; id: number; version: number }
-  | { type: 'behave'; behaviour: Behaviour }
-  | { type: 'close' }
 
 export type FromApp =
   | { type: 'ready' }
-  /** A question to the database: the page's version now. */
+  /** A render has begun, and asks the database for the page's version now. */
   | { type: 'read'; id: number; page: number }
   /** A change of a page's data, by an unsafe request. */
   | { type: 'write'; id: number; page: number }
-  | { type: 'rendering' }
   /** `at`: milliseconds of the machine's monotonic clock. */
   | { type: 'purged'; id: number; at: number; error: string }
   | { type: 'event'; name: string }

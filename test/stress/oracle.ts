@@ -43,6 +43,8 @@ const KEEP_MS = 30_000
 export class Oracle implements Database {
   readonly stale: Stale[] = []
   staleReads = 0
+  /** The longest after its acknowledgement that a ban was not obeyed yet, in milliseconds; below the bound when all is well. */
+  latestMs = 0
   #counter = 0
   readonly #versions = PAGES.map(() => 0)
   readonly #obligations: Obligation[][] = PAGES.map(() => [])
@@ -81,7 +83,9 @@ export class Oracle implements Database {
         continue
       }
       const obligations = this.#obligations[read.page.id] as Obligation[]
-      const broken = obligations.find(({ from, purge }) => from < read.began && purge.version > read.version)
+      const older = obligations.filter(({ purge }) => purge.version > read.version)
+      for (const { purge } of older) this.latestMs = Math.max(this.latestMs, read.began - purge.acknowledged)
+      const broken = older.find(({ from }) => from < read.began)
       if (broken === undefined) continue
       this.staleReads++
       if (this.stale.length < 20) this.stale.push({ ...read, expected: broken.purge.version, purge: broken.purge })

@@ -8,9 +8,10 @@ import { seeded, type Random } from '../fuzz/random.js'
 import { pagesOfUrl } from '../../node-writer/key.js'
 import { startSite, type Site } from './site.js'
 import type { Break } from './bundle.js'
-import { monotonic, type PurgeRequest } from './messages.js'
+import type { PurgeRequest } from '../../node-writer/purge_request.js'
+import { monotonic } from './messages.js'
 import { Oracle, type Stale } from './oracle.js'
-import { formField, HOST, PAGES, POLICY, readFirstLine, type Cover, type Page } from './page_set.js'
+import { bytesOf, formField, HOST, PAGES, POLICY, readFirstLine, type Cover, type Page } from './page_set.js'
 import { fieldOf, Visitor, type Answer } from './visitor.js'
 
 export interface OracleOptions {
@@ -46,6 +47,8 @@ export interface OracleReport {
   failed: Record<string, number>
   /** Another page or form than was asked for. */
   wrong: string[]
+  /** How long after its acknowledgement a purge by ban was not obeyed yet, at most, in milliseconds. */
+  latestMs: number
   staleReads: number
   /** The first of them. */
   stale: Stale[]
@@ -107,7 +110,7 @@ class Run {
     return {
       seed: options.seed, seconds: (monotonic() - began) / 1000, reads: this.#reads, hits: this.#hits, renders: site.renders(),
       purges: this.#purges, repeated: this.#repeated, accidents: this.#accidents, evictions: this.#evictions, failed: this.#failed,
-      wrong: this.#wrong, staleReads: oracle.staleReads, stale: oracle.stale, events: site.events()
+      wrong: this.#wrong, latestMs: oracle.latestMs, staleReads: oracle.staleReads, stale: oracle.stale, events: site.events()
     }
   }
 
@@ -251,7 +254,7 @@ function request(page: Page, form: string, random: Random): string {
 }
 
 function isWhole(page: Page, { body }: Answer): boolean {
-  return body.length === (page.kind === 'large' ? 260 * 1024 : page.id % 10 === 0 ? 6000 : 600)
+  return body.length === bytesOf(page)
 }
 
 function requestOf(cover: Exclude<Cover, { kind: 'post' }>): PurgeRequest {
