@@ -7,6 +7,7 @@ import { selectRange } from '../njs/core/range.js'
 import type { ResponseHead } from './capture.js'
 import type { Fields } from './http/fields.js'
 import { joinFields } from './http/fields.js'
+import type { Answer } from './replace_response.js'
 import { removeFields } from './request_fields.js'
 
 /** '' for a field that the client did not send. */
@@ -65,12 +66,13 @@ const ABOUT_CONTENT = /^(?:content-(?:encoding|language|length|range|type)|accep
  * The part of a whole response that the client asked for, or that it is not there (RFC 9110 §15.3.7, §15.5.17); null when
  * it must be sent as it is. The Range of a compressed one is ignored: Nginx inflates it for clients that cannot.
  */
-export function partialAnswer(client: ClientConditions, status: number, fields: Fields, body: Buffer, now: number): (ResponseHead & { body: Buffer }) | null {
+export function partialAnswer(client: ClientConditions, { status, headers, body }: Answer, now: number): Answer | null {
   if (status !== 200 || client.range === '') return null
-  const { etag = '', 'last-modified': lastModified = '', date = '', 'content-encoding': coding = '' } = joinFields(fields)
+  const { etag = '', 'last-modified': lastModified = '', date = '', 'content-encoding': coding = '' } = joinFields(headers)
   if (coding !== '' || !isSameForRange(client.ifRange, { etag, lastModified, date, receivedAt: now }, now)) return null
   const part = selectRange(client.range, body.length)
   if (part.status === 200) return null
-  if (part.status === 416) return { status: 416, headers: [['Content-Range', `bytes */${body.length}`], ['Content-Type', 'text/plain']], body: Buffer.from('no such range\n') }
-  return { status: 206, headers: [...fields, ['Content-Range', `bytes ${part.first}-${part.last}/${body.length}`]], body: body.subarray(part.first, part.last + 1) }
+  const range = (bytes: string): [string, string] => ['Content-Range', `bytes ${bytes}/${body.length}`]
+  if (part.status === 416) return { status: 416, headers: [range('*'), ['Content-Type', 'text/plain']], body: Buffer.from('no such range\n') }
+  return { status: 206, headers: [...headers, range(`${part.first}-${part.last}`)], body: body.subarray(part.first, part.last + 1) }
 }

@@ -5,7 +5,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseRequestDirectives, type RequestDirectives, satisfies } from '../njs/core/request_directives.js'
 import { type CacheStatus, type Forward, formatCacheStatus } from './cache_status.js'
 import { capture, type CaptureReason, isFirst, type ResponseHead } from './capture.js'
-import { type ClientConditions, hasPrecondition, isSelective, mayCut, notModifiedFields, partialAnswer, takeConditions, UNCONDITIONAL } from './client_conditions.js'
+import {
+  type ClientConditions, hasPrecondition, isSelective, mayCut, notModifiedFields, partialAnswer, takeConditions, UNCONDITIONAL
+} from './client_conditions.js'
 import type { Events, SkipReason } from './events.js'
 import type { Fields } from './http/fields.js'
 import type { Invalidation } from './invalidation/invalidation.js'
@@ -85,8 +87,10 @@ export class Exchange {
     const isAboutStored = this.#forward === 'stale' || this.#forward === 'request' || this.#forward === 'refresh'
     // Without `next` the app answers before memcached could. A raw entry has nothing to ask about.
     // Nginx has not found what is only just being stored.
-    const saving = this.#forward === 'uri-miss' || this.#forward === 'vary-miss' || this.#forward === 'stale' ? this.shared.pages.saving(this.address.key) : undefined
-    if ((isAboutStored || saving !== undefined) && next !== undefined && this.shared.policy.mode === 'full' && isFirst(this.res)) return void this.#lookUp(next, saving)
+    const mayBeSaved = this.#forward === 'uri-miss' || this.#forward === 'vary-miss' || this.#forward === 'stale'
+    const saving = mayBeSaved ? this.shared.pages.saving(this.address.key) : undefined
+    const mayWait = next !== undefined && this.shared.policy.mode === 'full' && isFirst(this.res)
+    if (mayWait && (isAboutStored || saving !== undefined)) return void this.#lookUp(next, saving)
     try {
       if (this.req.method === 'HEAD') this.shared.events.skip(this.url, 'head')
       else this.#open()
@@ -241,8 +245,9 @@ export class Exchange {
   /** What the client asked for of the page that is just being stored. */
   #cut(head: ResponseHead, body: Buffer | CaptureReason, said: Omit<CacheStatus, 'fwd'>, now: number): Answer {
     if (typeof body === 'string') return NOT_WHOLE
-    const { status, headers, body: part } = partialAnswer(this.#client, head.status, head.headers, body, now) ?? { ...head, body }
-    return this.#answer(status, headers, part, said)
+    const whole: Answer = { ...head, body }
+    const answer = partialAnswer(this.#client, whole, now) ?? whole
+    return this.#answer(answer.status, answer.headers, answer.body, said)
   }
 
   #replaced(answer: Answer): Answer {
@@ -255,8 +260,9 @@ export class Exchange {
     const fields: Fields = [...headers.filter(([name]) => name.toLowerCase() !== 'age'), ['Age', String(age)]]
     const unchanged = notModifiedFields(this.#client, stored.head.status, fields, now)
     if (unchanged !== null) return this.#answer(304, unchanged, EMPTY, said)
-    const { status, headers: sent, body } = partialAnswer(this.#client, stored.head.status, fields, stored.body, now) ?? { status: stored.head.status, headers: fields, body: stored.body }
-    return this.#answer(status, sent, body, said)
+    const whole: Answer = { status: stored.head.status, headers: fields, body: stored.body }
+    const answer = partialAnswer(this.#client, whole, now) ?? whole
+    return this.#answer(answer.status, answer.headers, answer.body, said)
   }
 
   #answer(status: number, headers: Fields, body: Buffer, said: Omit<CacheStatus, 'fwd'>): Answer {
@@ -284,7 +290,8 @@ export class Exchange {
     if (policy.requestDirectives && askedBy(this.req).noStore) {
       return { store: false, reason: 'request-no-store', detail: '' }
     }
-    const verdict = isStorable(head, this.address.target, policy, { requestedAt, receivedAt: this.#receivedAt })
+    const authorized = fieldOf(this.req, 'authorization') !== null
+    const verdict = isStorable(head, this.address.target, policy, { requestedAt, receivedAt: this.#receivedAt, authorized })
     const tags = verdict.store ? tagsOf(verdict.fields, this.res, this.address, policy) : { tags: [] }
     if ('unusable' in tags) return { store: false, reason: 'tags', detail: tags.unusable }
     // A raw entry can say neither for whom it is nor that it is only to be revalidated.

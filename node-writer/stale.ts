@@ -20,7 +20,9 @@ const ERRORS = new Set([500, 502, 503, 504])
 export function staleReason(head: EntryHead, status: number, res: ServerResponse, policy: LoadedPolicy, now: number): 'stale-if-error' | 'disconnected' | '' {
   if (!ERRORS.has(status)) return ''
   if (now < head.errorUntil) return 'stale-if-error'
-  return unreachable.has(res) && now < head.freshUntil + unreachableSeconds(head, policy) ? 'disconnected' : ''
+  // RFC 9111 §4.2.4: a cache that is disconnected may, for a page that was fresh once.
+  const inTime = head.freshUntil > head.storedAt && now < head.freshUntil + unreachableSeconds(head, policy)
+  return unreachable.has(res) && inTime ? 'disconnected' : ''
 }
 
 function unreachableSeconds(head: EntryHead, policy: LoadedPolicy): number {
