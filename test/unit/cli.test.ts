@@ -136,9 +136,37 @@ describe('without memcached', () => {
     expect(ran).toMatchObject({ exitCode: 2, out: '' })
     expect(ran.err).not.toContain(SECRET)
   })
+
+  test.each<{ id: string; args: string[]; err: RegExp }>([
+    { id: 'nothing', args: [], err: /nothing to purge: name URLs, --tag/ },
+    { id: 'everything without --yes', args: ['--all'], err: /--all .* add --yes/ },
+    { id: 'a bad tag', args: ['--tag', 'a b'], err: /\$\.tags\[0\]: expected 1 to 128 characters/ },
+    { id: 'a bad pattern', args: ['--tag', 'a', '--pattern', '/('], err: /\$\.pattern\[0\]: no valid regex/ },
+    { id: 'a prefix of no site', args: ['--prefix', '/a'], err: /\$\.prefix\[0\]: which site is meant/ },
+    { id: 'a site with a password', args: ['--prefix', '/a', '--site', `https://me:${SECRET}@example.org`], err: /leave the user name out/ },
+    { id: '--base without --warm', args: ['--tag', 'a', '--base', 'http://127.0.0.1:1'], err: /--base is for --warm/ },
+    { id: 'a log that cannot be written', args: ['--tag', 'a', '--purge-log', '/nowhere/log'], err: /--purge-log: .*\/nowhere\/log/ }
+  ])('purge: $id: exit code 2, and no server is asked', async ({ args, err }) => {
+    const ran = await runCli(['purge', ...args, '--memcached', NOWHERE])
+    expect(ran).toMatchObject({ exitCode: 2, out: '' })
+    expect(ran.err).toMatch(err)
+    expect(ran.err).not.toContain(SECRET)
+  })
 })
 
 describe('up', () => {
+  test.each([
+    { id: 'a token that is too short', env: { SAMEKEY_PURGE_TOKEN: 'tooshort' }, args: [], err: /SAMEKEY_PURGE_TOKEN: expected at least 16/ },
+    { id: 'a network that is none', env: { SAMEKEY_PURGE_TOKEN: SECRET.padEnd(16, 'x') }, args: ['--purge-allow', '10.0.0.0/8,nope'], err: /--purge-allow: .*"nope"/ },
+    { id: 'networks without a token', env: {}, args: ['--purge-allow', '10.0.0.0/8'], err: /--purge-allow: .* SAMEKEY_PURGE_TOKEN/ }
+  ])('$id', async ({ env, args, err }) => {
+    const ran = await runCli(['up', '127.0.0.1:1', ...args], { env })
+    expect(ran).toMatchObject({ exitCode: 2, out: '' })
+    expect(ran.err).toMatch(err)
+    expect(ran.err).not.toMatch(/tooshort/)
+    expect(ran.err).not.toContain(SECRET)
+  })
+
   test.each([
     { id: 'no origin', args: [], err: /missing required argument 'origin'/ },
     { id: 'a path in the origin', args: ['http://127.0.0.1:1/app'], err: /ORIGIN: an app is a host and a port/ },
