@@ -1,6 +1,6 @@
 // Texts as Nginx's configuration takes them.
 
-/** Nginx reads no longer parameter. */
+/** Nginx refuses a configuration with a parameter of 4,096 bytes, quotes and the ~ in front included. */
 export const MAX_PARAMETER_BYTES = 4000
 
 /** Nginx reads \\ and \" in a quoted string, and leaves every other backslash to PCRE. */

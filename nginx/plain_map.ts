@@ -6,13 +6,14 @@
 import { MAX_KEY_BYTES } from '../njs/core/key.js'
 import { PLAIN_HOST } from '../njs/core/plain.js'
 import type { Policy } from '../njs/core/policy.js'
-import { quote, unanchored } from './conf_text.js'
+import { MAX_PARAMETER_BYTES, quote, unanchored } from './conf_text.js'
 import { targetMaps } from './plain_query.js'
 
 /** Maps that set $samekey_plain to the verdict on a plain request, in the form of njs/verdict.ts, and to '' for every other. */
 export function plainMaps(policy: Policy): string {
-  // Both need JavaScript for every request.
-  if (policy.variants.length > 0 || policy.requestNoCache) return 'map "" $samekey_plain {\n    default "";\n}\n'
+  // All need JavaScript for every request.
+  const tooLong = [policy.sessionCookie, policy.hosts, ...policy.ignore].some((pattern) => pattern !== null && quote(pattern.source).length > MAX_PARAMETER_BYTES)
+  if (tooLong || policy.variants.length > 0 || policy.requestNoCache) return 'map "" $samekey_plain {\n    default "";\n}\n'
 
   const marks: string[] = ['$samekey_guarded']
   let maps = targetMaps(policy)

@@ -97,12 +97,17 @@ const tables: Table[] = [
     rows: [{ target: '/a?utm_source=x&&b=2', maps: '/a?b=2&utm_source=x', why: 'no list at all' }]
   },
   {
-    name: 'a list too long for Nginx',
+    name: 'a list of arguments too long for Nginx',
     policy: { query: { ignore: Array.from({ length: 400 }, (_, index) => `tracker_${index}`) } },
     rows: [
       { target: '/a', maps: '/a', why: 'no query' },
       { target: '/a?b=1', maps: null, why: 'JavaScript reads longer lists' }
     ]
+  },
+  {
+    name: 'a list of patterns too long for Nginx',
+    policy: { ignore: Array.from({ length: 400 }, (_, index) => `/section_${index}`) },
+    rows: [{ target: '/a', maps: null, why: 'all take JavaScript' }]
   },
   {
     name: 'pages in variants',
