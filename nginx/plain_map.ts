@@ -9,11 +9,11 @@ import type { Policy } from '../njs/core/policy.js'
 import { MAX_PARAMETER_BYTES, quote, unanchored } from './conf_text.js'
 import { targetMaps } from './plain_query.js'
 
-/** Maps that set $samekey_plain to the verdict on a plain request, in the form of njs/verdict.ts, and to '' for every other. */
+/** Maps that set $samekey_plain to the key of a plain request and $samekey_target to its canonical target; the first to '' for every other. */
 export function plainMaps(policy: Policy): string {
   // All need JavaScript for every request.
   const tooLong = [policy.sessionCookie, policy.hosts, ...policy.ignore].some((pattern) => pattern !== null && quote(pattern.source).length > MAX_PARAMETER_BYTES)
-  if (tooLong || policy.variants.length > 0 || policy.requestNoCache) return 'map "" $samekey_plain {\n    default "";\n}\n'
+  if (tooLong || policy.variants.length > 0 || policy.requestNoCache) return 'map "" $samekey_plain {\n    default "";\n}\nmap "" $samekey_target {\n    default "";\n}\n'
 
   const marks: string[] = ['$samekey_guarded']
   let maps = targetMaps(policy)
@@ -27,10 +27,10 @@ export function plainMaps(policy: Policy): string {
   if (policy.hosts !== null) mark('$samekey_foreign', '$http_host', [policy.hosts], '', 'foreign')
 
   const scheme = policy.scheme === '' ? '$scheme' : policy.scheme
-  return `${maps}${ESCAPED_MAP}# The verdict: the key, the canonical target and host.
+  return `${maps}${ESCAPED_MAP}# The key.
 map "$request_method ${marks.join('')} ${scheme}://$http_host$samekey_target $host" $samekey_plain {
-    ${quote(`~${pageExpression(policy, '\\/[^% ]*+')}`)} "${policy.keyHead}$samekey_origin$samekey_target $samekey_target $http_host ";
-    ${quote(`~${pageExpression(policy, `\\/(?:[^% ]*+%){1,${MOST_ESCAPES}}+[^% ]*+`)}`)} "${policy.keyHead}$samekey_origin$samekey_escaped $samekey_target $http_host ";
+    ${quote(`~${pageExpression(policy, '\\/[^% ]*+')}`)} "${policy.keyHead}$samekey_origin$samekey_target";
+    ${quote(`~${pageExpression(policy, `\\/(?:[^% ]*+%){1,${MOST_ESCAPES}}+[^% ]*+`)}`)} "${policy.keyHead}$samekey_origin$samekey_escaped";
     default "";
 }
 `

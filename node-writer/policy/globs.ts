@@ -8,24 +8,35 @@ export function quote(text: string): string {
 
 // ------------------------------------------------------------------------------------------------------ query names
 
-/** Tested against comparable names (njs/core/normalise.ts); `name*` stands for every name with that start. */
+/**
+ * Tested against comparable names (njs/core/normalise.ts); `name*` stands for every name with that start. By the first
+ * character: engines try alternatives one by one, and this is tried for every argument.
+ */
 export function queryNamesRegex(names: string[]): RegExp | null {
   if (names.length === 0) return null
-  return new RegExp(`^(?:${unique(names.map((name) => comparable(name))).join('|')})$`)
+  const rests = new Map<string, string[]>()
+  for (const name of unique(names)) {
+    const text = comparable(name)
+    const first = text.slice(0, 1)
+    const rest = quote(text.slice(1)) + (name.endsWith('*') ? ANY_REST : '')
+    rests.set(first, [...(rests.get(first) ?? []), rest])
+  }
+  return new RegExp(`^(?:${[...rests].map(([first, each]) => quote(first) + (each.length > 1 ? `(?:${each.join('|')})` : each[0])).join('|')})$`)
 }
 
 /** Matches no name: comparable names have only printable ASCII. */
 export const NO_NAME = /^[^!-~]$/
 
+const ANY_REST = '[!-~]*'
+
+/** What normalise.ts makes of the names of requests: printable characters as they are, other bytes as %XX; without the `*`. */
 function comparable(name: string): string {
-  const prefix = name.endsWith('*')
   let text = ''
-  for (const byte of Buffer.from(prefix ? name.slice(0, -1) : name, 'utf8')) {
-    // What normalise.ts does to the names of requests: printable characters as they are, other bytes as %XX.
+  for (const byte of Buffer.from(name.endsWith('*') ? name.slice(0, -1) : name, 'utf8')) {
     const printable = byte > 0x20 && byte < 0x7f && byte !== 0x25
     text += printable ? String.fromCharCode(byte) : '%' + byte.toString(16).toUpperCase().padStart(2, '0')
   }
-  return quote(text) + (prefix ? '[!-~]*' : '')
+  return text
 }
 
 // ---------------------------------------------------------------------------------------------------------- cookies
