@@ -9,7 +9,6 @@ import type { LoadedPolicy } from '../node-writer/policy/types.js'
 import { PurgeError } from '../node-writer/purge.js'
 import { purge, type PurgeRecord } from '../node-writer/purge_record.js'
 import { type PurgeRequest, PurgeRequestError, readPurgeRequest, siteOf } from '../node-writer/purge_request.js'
-import { Renders } from '../node-writer/renders.js'
 import { Store } from '../node-writer/store.js'
 import { EXIT, type ExitCode, type Io, json, printable, usageError } from './io.js'
 import { parseBase, readMemcached, readPolicy, withJson, withMemcached, withPolicy } from './options.js'
@@ -63,7 +62,7 @@ export function purgeCommand(program: Command, io: Io, done: (code: ExitCode) =>
     const log = options.purgeLog === undefined ? undefined : openPurgeLog(options.purgeLog, io, (message) => io.err(`samekey: ${message}\n`))
 
     const store = new Store({ memcached: readMemcached(options.memcached, io) })
-    const context = { policy, store, renders: new Renders(), lists: createInvalidation(policy, store).lists }
+    const context = { policy, store, ...createInvalidation(policy, store) }
     const tell = (record: PurgeRecord): void => {
       log?.(record)
       if (record.outcome === 'refused') return

@@ -67,7 +67,7 @@ async function look(store: Store, verdict: Verdict, policy: LoadedPolicy, bans: 
   const { marker } = found
   if (marker === null) return found
   const vary = { fields: marker.fields, forms: marker.digests.length }
-  const second = secondKey(found.stored.key, marker.fields, field)
+  const second = secondKey(found.stored.key, marker.token, marker.fields, field)
   const entry = second !== '' && marker.digests.includes(digestOf(second)) ? await read(second, 'second') : null
   const shown = entry === null || entry.stored.state === 'absent' ? found : entry
   return { stored: { ...shown.stored, vary }, body: shown.body }

@@ -62,18 +62,19 @@ function read(r: NginxHTTPRequest, reply: NginxHTTPRequest, wanted: Search): voi
   const miss = wanted.miss
   const appAway = wanted.appAway
   const answer = wanted.answer
-  if (reply.status !== 200) {
-    if (reply.status !== 404) return leave(r, miss + '; detail=memcached-' + reply.status, appAway)
+  const item = reply.status === 200 ? (reply.responseBuffer as Buffer) : null
+  const start = item === null ? '' : item.slice(0, FIXED_BYTES).toString()
+  // A render is under way (docs/invalidation.md), and nothing is stored.
+  if (item === null || start.startsWith('SKC1 ')) {
+    if (reply.status !== 404 && reply.status !== 200) return leave(r, miss + '; detail=memcached-' + reply.status, appAway)
     if (key !== '' || (r.variables.samekey_forward as string).indexOf('?') < 0) return leave(r, miss, appAway)
     return search(r, (other, itsTarget) => {
       if (other === '') leave(r, miss, appAway)
       else lookUp(r, { key: other, target: itsTarget, miss: miss, appAway: appAway, answer: answer })
     })
   }
-  const item = reply.responseBuffer as Buffer
-  const start = item.slice(0, FIXED_BYTES).toString()
   const bytes = headBytes(start)
-  if (bytes < 0 && miss === 'uri-miss' && start.startsWith('SKV1 ')) {
+  if (bytes < 0 && miss === 'uri-miss' && start.startsWith('SKV2 ')) {
     const second = secondKey(r, key === '' ? (r.variables.samekey_key as string) : key, item.toString())
     if (second === '') return leave(r, 'vary-miss', appAway)
     return lookUp(r, { key: second, target: target, miss: 'vary-miss', appAway: appAway, answer: answer })

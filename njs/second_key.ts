@@ -8,7 +8,7 @@ import { fieldValue } from './nginx_request.js'
 export default function secondKey(r: NginxHTTPRequest, key: string, text: string): string {
   const marker = parseMarker(text)
   if (marker === null) return ''
-  const second = variantKey(key, marker.fields, (name) => fieldValue(r, name), sha256Hex)
+  const second = variantKey(key, marker.token, marker.fields, (name) => fieldValue(r, name), sha256Hex)
   // What an earlier marker led to may still be there; a purge has taken its name off.
   return second !== '' && marker.digests.indexOf(digestOf(second)) >= 0 ? second : ''
 }

@@ -34,6 +34,8 @@ export interface EntryOptions {
   key: string
   /** What a purge by tag finds it by. Default none. */
   tags?: string[]
+  /** The logical clock of before the render (docs/invalidation.md). Default none. */
+  clock?: string
   times: EntryTimes
   /** Compress what is worth it. */
   compress: boolean
@@ -67,7 +69,7 @@ export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Poli
     refreshUntil: options.times.refreshUntil,
     errorUntil: options.times.errorUntil,
     bodyKey,
-    clock: '',
+    clock: options.clock ?? '',
     tags: options.tags ?? [],
     headers: stored.headers
   })

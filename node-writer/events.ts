@@ -17,7 +17,10 @@ export type SkipReason =
   | 'request-no-store' // the policy lets requests say so (RFC 9111 §5.2.1.5)
   | 'other-validator' // the app's 304 names another page than the one that it was asked about
   | 'served-stale' // the app failed, and the stored page was served in its place
-  | 'purged' // the page was purged while it was being rendered
+  | 'purged' // the page was purged while it was being rendered, or another render of it was stored first
+  | 'new-rule' // its path has just said which arguments it does not read; its next page is stored where that says
+  | 'was-uncacheable' // a moment ago this page could not be stored, so nothing was prepared; its next answer is stored
+  | 'no-next' // the middleware was given no `next`, so the app did not wait until the page was claimed
   | 'tags' // its tags cannot all be kept, so that a purge of one would not find it
 
 export interface PageCacheEvents {
@@ -35,7 +38,7 @@ export interface PageCacheEvents {
   error: [{ operation: Operation; key: string; error: Error }]
 }
 
-export type Operation = 'set' | 'delete' | 'purge' | 'encode' | 'watch'
+export type Operation = 'claim' | 'set' | 'delete' | 'purge' | 'encode' | 'watch'
 
 export class Events extends EventEmitter<PageCacheEvents> {
   tell<Name extends keyof PageCacheEvents>(name: Name, event: PageCacheEvents[Name][0]): void {

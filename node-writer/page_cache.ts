@@ -23,8 +23,10 @@ declare module 'http' {
 }
 
 /**
- * Connect and Express middleware, and a plain function for http.createServer: `cache(req, res)` before the answer.
- * Mount it first, before anything that changes bodies. (Fastify: `cache(request.raw, reply.raw)` in an onRequest hook.)
+ * Connect and Express middleware, and a plain function for http.createServer: `cache(req, res, answer)`. It calls `next`
+ * when the page is claimed, so that no purge meanwhile is lost, and not at all when it has answered itself; without
+ * `next` nothing is stored. Mount it first, before anything that changes bodies. (Fastify: in an onRequest hook,
+ * `cache(request.raw, reply.raw, done)`.)
  */
 export interface PageCache {
   (req: IncomingMessage, res: ServerResponse, next?: (error?: unknown) => void): void

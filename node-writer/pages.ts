@@ -1,24 +1,24 @@
-// What goes on after a response has ended: its page is stored, or what is stored of it goes. Nobody waits for it.
+// What goes on after a response has ended: its page is stored, by the claim that was made before its render, or what is
+// stored of it goes. Only those who wait for this page wait for it.
 
-import { encodeEntry, type EntryTimes } from './encode_entry.js'
+import { encodeEntry, type EntryTimes, type Item } from './encode_entry.js'
 import type { Events } from './events.js'
 import { joinFields } from './http/fields.js'
 import { parseNoVarySearch } from './http/no_vary_search.js'
-import { formatSearchRule } from '../njs/core/no_vary_search.js'
-import { Atomic } from './invalidation/atomic.js'
+import type { Invalidation } from './invalidation/invalidation.js'
 import type { PageAddress } from './key.js'
-import { keyByRule, ruleKeyOf } from './search_rules.js'
+import type { FullClaim, PageClaim, RawClaim } from './page_claim.js'
 import type { LoadedPolicy } from './policy/types.js'
-import type { Render, Renders } from './renders.js'
-import { type FieldOf, markSecondKey, secondKey } from './second_keys.js'
+import { keyByRule, learnRule } from './search_rules.js'
+import { type FieldOf, formOf } from './second_keys.js'
 import type { Storable } from './storable.js'
 import { type Store, StoreError } from './store.js'
 
-/** A marker or a rule outlives the entries that it leads to, since one of them may be stored again for longer. */
-const SIDE_ITEM_SECONDS = 24 * 60 * 60
+/** A marker outlives the entries that it leads to, since one of them may be stored again for longer. */
+const MARKER_SECONDS = 24 * 60 * 60
 
-/** For so long after a page has been stored a request may come that Nginx had looked up before. */
-const FORWARDED_MS = 1000
+/** A rule is not written again as long as it is the same; memcached keeps nothing for longer. */
+const RULE_SECONDS = 30 * 24 * 60 * 60
 
 /** Bodies that wait to be compressed or sent, of all pages together. */
 const MAX_BYTES_WAITING = 64 * 1024 * 1024
@@ -35,9 +35,7 @@ export interface Page {
   tags: string[]
   /** Seconds since 1970, when the head was sent. */
   receivedAt: number
-  render: Render
-  /** Called when it has been stored. */
-  onStored?: () => void
+  claim: PageClaim
 }
 
 export interface PagesContext {
@@ -45,43 +43,37 @@ export interface PagesContext {
   compress: boolean
   store: Store
   events: Events
-  renders: Renders
+  invalidation: Invalidation
 }
 
+/** As those who wait for the render are told (invalidation/lease.ts). */
+export type SaveOutcome = 'stored' | 'gone' | 'uncacheable'
+
 export class Pages {
-  readonly #items: Atomic
-  readonly #work = new Set<Promise<void>>()
-  readonly #saving = new Map<string, Promise<void>>()
+  readonly #work = new Set<Promise<unknown>>()
   #bytesWaiting = 0
 
-  constructor(private readonly context: PagesContext) {
-    this.#items = new Atomic((key) => context.store.connectionOf(key))
-  }
+  constructor(private readonly context: PagesContext) {}
 
-  save(page: Page): void {
-    if (this.#bytesWaiting + page.body.length <= MAX_BYTES_WAITING) {
-      const { key } = page.address
-      const saved = this.#save(page).finally(() => {
-        setTimeout(() => this.#saving.get(key) === saved && this.#saving.delete(key), FORWARDED_MS).unref()
-      })
-      this.#saving.set(key, saved)
-      return this.after(saved)
+  /** Never rejects. */
+  save(page: Page): Promise<SaveOutcome> {
+    const { length } = page.body
+    if (this.#bytesWaiting + length > MAX_BYTES_WAITING) {
+      this.context.events.tell('dropped', { operation: 'encode', key: page.address.key, error: new Error(`more than ${MAX_BYTES_WAITING} bytes are waiting to be stored`) })
+      return Promise.resolve('gone')
     }
-    this.context.renders.end(page.render)
-    this.context.events.tell('dropped', { operation: 'encode', key: page.address.key, error: new Error(`more than ${MAX_BYTES_WAITING} bytes are waiting to be stored`) })
-  }
-
-  /** Settles when what this process is storing of a page, or just has, is stored; undefined when that is nothing. */
-  saving(key: string): Promise<void> | undefined {
-    return this.#saving.get(key)
+    this.#bytesWaiting += length
+    const saved = this.#save(page).finally(() => { this.#bytesWaiting -= length })
+    this.after(saved)
+    return saved
   }
 
   forget(key: string): void {
     const { store, events } = this.context
-    this.after(store.delete(key).then(() => undefined, (error: Error) => events.fail('delete', key, error)))
+    this.after(store.delete(key).catch((error: Error) => events.fail('delete', key, error)))
   }
 
-  after(work: Promise<void>): void {
+  after(work: Promise<unknown>): void {
     this.#work.add(work)
     void work.finally(() => this.#work.delete(work))
   }
@@ -91,59 +83,87 @@ export class Pages {
     while (this.#work.size > 0) await Promise.all(this.#work)
   }
 
-  async #save(page: Page): Promise<void> {
-    const { policy, compress, store, events, renders } = this.context
-    const { storable, receivedAt, render, address, url } = page
-    const { varyNames } = storable
-    const fields = joinFields(storable.fields)
-    const rule = policy.mode === 'raw' ? null : parseNoVarySearch(fields['no-vary-search'] ?? '')
-    const pageKey = rule === null ? address.key : keyByRule(address, rule, policy)
-    const key = varyNames.length === 0 ? pageKey : secondKey(pageKey, varyNames, page.field)
-    this.#bytesWaiting += page.body.length
+  async #save(page: Page): Promise<SaveOutcome> {
+    const { events, policy } = this.context
+    const { address, claim, url, storable, receivedAt } = page
     try {
-      if (key === '') return events.skip(url, 'vary', varyNames.join(', '))
-      const items = await encodeEntry({ status: page.status, headers: storable.fields }, page.body, policy, {
-        key, tags: page.tags, times: timesOf(storable, receivedAt), compress, maxItemBytes: store.maxItemBytes
-      })
-      if (items === null) return this.#refuseTooLarge(url, address.key)
       const elapsed = Math.floor(Date.now() / 1000) - receivedAt
       const ttlSeconds = (policy.mode === 'raw' ? storable.freshSeconds : storable.itemTtlSeconds) - elapsed
-      if (ttlSeconds < 1) return events.skip(url, 'expired')
-      for (const item of items) {
-        // Asked before every item: a purge may have come meanwhile, and its delete has then been sent already.
-        if (render.purged) return events.skip(url, 'purged')
-        // A body outlives its head by a minute, so that it is never the first to go.
-        await store.set(item.key, item.value, { ttlSeconds: item.key === key ? ttlSeconds : ttlSeconds + 60, gzip: item.gzip })
-      }
-      const sideSeconds = Math.max(ttlSeconds + 60, SIDE_ITEM_SECONDS)
-      if (key !== pageKey) {
-        if (render.purged) return events.skip(url, 'purged')
-        await markSecondKey(this.#items, pageKey, varyNames, key, sideSeconds)
-      }
-      if (policy.mode === 'full') await this.#learnRule(page, rule === null ? '' : formatSearchRule(rule), sideSeconds)
-      page.onStored?.()
-      events.tell('stored', { key, url, bytes: items.reduce((bytes, item) => bytes + item.value.length, 0), ttlSeconds: Math.max(storable.freshSeconds - elapsed, 0) })
+      if (ttlSeconds < 1) return this.#skip(page, 'expired')
+      const stored = claim.mode === 'raw' ? await this.#saveRaw(page, claim, ttlSeconds) : await this.#saveFull(page, claim, ttlSeconds)
+      if (typeof stored === 'string') return stored
+      events.tell('stored', { ...stored, url, ttlSeconds: Math.max(storable.freshSeconds - elapsed, 0) })
+      return 'stored'
     } catch (error) {
-      if (error instanceof StoreError && error.code === 'too-large') this.#refuseTooLarge(url, address.key)
-      else events.fail(error instanceof StoreError ? 'set' : 'encode', key, error as Error)
-    } finally {
-      this.#bytesWaiting -= page.body.length
-      renders.end(render)
+      if (error instanceof StoreError && error.code === 'too-large') return this.#refuseTooLarge(page)
+      events.fail(error instanceof StoreError ? 'set' : 'encode', address.key, error as Error)
+      return 'gone'
     }
   }
 
-  /** The newest page of a path says what holds for it; '' when it says nothing, which matters only where there is a query. */
-  async #learnRule({ address, status }: Page, rule: string, ttlSeconds: number): Promise<void> {
-    const { policy, store } = this.context
-    if (rule !== '') await store.set(ruleKeyOf(address, policy), Buffer.from(rule), { ttlSeconds })
-    else if (status === 200 && address.target.includes('?')) await store.delete(ruleKeyOf(address, policy))
+  async #saveRaw(page: Page, claim: RawClaim, ttlSeconds: number): Promise<Stored | SaveOutcome> {
+    const [item] = (await this.#encode(page, claim.key, '')) ?? []
+    if (item === undefined) return this.#refuseTooLarge(page)
+    const isStored = await this.context.invalidation.rawClaims.store(claim.key, claim.version, item.value, { ttlSeconds, gzip: item.gzip })
+    return isStored ? { key: claim.key, bytes: item.value.length } : this.#skip(page, 'purged')
   }
 
-  #refuseTooLarge(url: string, key: string): void {
+  async #saveFull(page: Page, claim: FullClaim, ttlSeconds: number): Promise<Stored | SaveOutcome> {
+    const { policy, store, invalidation } = this.context
+    const { items, claims } = invalidation
+    const { address, storable } = page
+    const rule = parseNoVarySearch(joinFields(storable.fields)['no-vary-search'] ?? '')
+    const isElsewhere = claim.key !== (rule === null ? address.key : keyByRule(address, rule, policy))
+    // First: a purge that comes from now on knows the rule.
+    const ruleVersion = await learnRule(items, claim.rule, rule, isElsewhere || (page.status === 200 && address.target.includes('?')), RULE_SECONDS)
+    if (ruleVersion === null) return this.#skip(page, 'purged')
+    if (isElsewhere) return this.#skip(page, 'new-rule')
+
+    const { varyNames } = storable
+    const form = varyNames.length === 0 ? null : formOf(claims, claim.page, claim.key, varyNames, page.field)
+    if (form?.key === '') return this.#skip(page, 'vary', varyNames.join(', '))
+    const key = form?.key ?? claim.key
+    const encoded = await this.#encode(page, key, claim.clock)
+    const head = encoded?.at(-1)
+    if (encoded === null || head === undefined) return this.#refuseTooLarge(page)
+    for (const item of encoded) store.checkSize(item.key, item.value)
+    // The body first, and for a minute longer, so that it is never the first to go.
+    const [body] = encoded.slice(0, -1)
+    if (body !== undefined) await store.set(body.key, body.value, { ttlSeconds: ttlSeconds + 60, gzip: body.gzip })
+    if (form !== null) await store.set(key, head.value, { ttlSeconds })
+    const isStored = form === null ? await claims.store(claim.page, head.value, { ttlSeconds }) : await form.mark({ ttlSeconds: Math.max(ttlSeconds + 60, MARKER_SECONDS) })
+    if (!isStored) return this.#skip(page, 'purged')
+    if (rule !== null && !(await this.#isStill(ruleVersion))) {
+      // A purge of another spelling may not have known where this page lies.
+      await store.delete(claim.key)
+      return this.#skip(page, 'purged')
+    }
+    return { key, bytes: encoded.reduce((bytes, item) => bytes + item.value.length, 0) }
+  }
+
+  async #isStill({ key, cas }: { key: string; cas: Buffer }): Promise<boolean> {
+    return (await this.context.invalidation.items.get(key).catch(() => null))?.cas.equals(cas) === true
+  }
+
+  #encode({ status, body, storable, tags, receivedAt }: Page, key: string, clock: string): Promise<Item[] | null> {
+    const { policy, compress, store } = this.context
+    return encodeEntry({ status, headers: storable.fields }, body, policy, { key, tags, clock, times: timesOf(storable, receivedAt), compress, maxItemBytes: store.maxItemBytes })
+  }
+
+  #skip({ url }: Page, reason: 'purged' | 'new-rule' | 'vary' | 'expired', detail = ''): SaveOutcome {
+    this.context.events.skip(url, reason, detail)
+    return reason === 'vary' ? 'uncacheable' : 'gone'
+  }
+
+  #refuseTooLarge({ url, claim }: Page): SaveOutcome {
     this.context.events.skip(url, 'item-too-large')
-    this.forget(key)
+    this.forget(claim.key)
+    return 'uncacheable'
   }
 }
+
+/** Bytes of all items. */
+interface Stored { key: string; bytes: number }
 
 function timesOf(storable: Storable, receivedAt: number): EntryTimes {
   return {

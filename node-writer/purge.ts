@@ -3,6 +3,7 @@
 // names the servers. docs/invalidation.md has the promise, docs/purging.md the ways to ask.
 
 import { clockOf, type BanList } from '../njs/core/bans.js'
+import type { Atomic } from './invalidation/atomic.js'
 import type { BanLists } from './invalidation/ban_list.js'
 import { besideKeyOf } from './invalidation/claim.js'
 import type { Purge } from './invalidation/compact.js'
@@ -12,8 +13,7 @@ import { type PageAddress, pagesOfUrl } from './key.js'
 import type { LoadedPolicy } from './policy/types.js'
 import { listPages } from './purge_raw.js'
 import type { PurgePlan } from './purge_request.js'
-import type { Renders } from './renders.js'
-import { keyByRule, readRule, ruleKeyOf } from './search_rules.js'
+import { keyByRule, readRuleForPurge, ruleKeyOf } from './search_rules.js'
 import { type Store, StoreError } from './store.js'
 
 export interface PurgeResult {
@@ -53,22 +53,19 @@ export interface PurgeContext {
   policy: LoadedPolicy
   store: Store
   lists: BanLists
-  renders: Renders
+  items: Atomic
 }
 
 /** Deletes under way at once. */
 const BATCH = 500
 
 export async function carryOut({ urls, prefixes, all, bans }: PurgePlan, context: PurgeContext): Promise<PurgeResult> {
-  const { policy, store, renders } = context
+  const { policy, store } = context
   const named = urls.map((url) => ({ url, addresses: pagesOfUrl(url, policy) }))
-  // Before anything is waited for.
-  renders.purge(named.flatMap(({ addresses }) => addresses.map(({ key }) => key)))
-
   const failures: PurgeFailure[] = []
   const isListed = policy.mode === 'raw' && (all || prefixes.length > 0)
   const [pages, clock, listed] = await Promise.all([
-    Promise.all(named.map(async ({ url, addresses }) => ({ url, keys: await allKeys(addresses, context) }))),
+    Promise.all(named.map(async ({ url, addresses }) => ({ url, keys: await allKeys(addresses, context, failures) }))),
     ban(bans, context, failures),
     isListed ? listPages(store, policy, all ? null : prefixes, failures) : []
   ])
@@ -87,15 +84,19 @@ export async function carryOut({ urls, prefixes, all, bans }: PurgePlan, context
 }
 
 /** A path may have declared that it does not read all of its query: then its pages lie under other keys. */
-async function allKeys(addresses: PageAddress[], { policy, store, renders }: PurgeContext): Promise<string[]> {
+async function allKeys(addresses: PageAddress[], { policy, store, items }: PurgeContext, failures: PurgeFailure[]): Promise<string[]> {
   const keys = addresses.map(({ key }) => key)
   const [first] = addresses
   if (first === undefined || policy.mode === 'raw') return keys
-  // Where the rule cannot be read, nothing can be deleted either, and that rejects.
-  const rule = await readRule(store, first, policy).catch(() => null)
-  if (rule === null) return keys
-  renders.purge([ruleKeyOf(first, policy)])
-  return [...new Set([...keys, ...addresses.map((address) => keyByRule(address, rule, policy))])]
+  const ruleKey = ruleKeyOf(first, policy)
+  try {
+    const rule = await readRuleForPurge(items, first, policy)
+    return rule === null ? keys : [...new Set([...keys, ...addresses.map((address) => keyByRule(address, rule, policy))])]
+  } catch (error) {
+    // It is unknown where else the page lies, so this URL is not purged.
+    failures.push({ key: ruleKey, server: store.serverOf(ruleKey), error: error as Error })
+    return [...keys, ruleKey]
+  }
 }
 
 /** How many there were. */

@@ -80,7 +80,7 @@ export function isStorable(head: ResponseHead, target: string, policy: LoadedPol
   const vary = uncoveredVary(fields, policy)
   if (!Array.isArray(vary)) return vary
 
-  const route = policy.routes.find(({ match }) => match === null || match.test(target)) as Route
+  const route = routeOf(target, policy)
   if (policy.mode === 'raw') {
     const loss = findRawLoss(kept, fields, route.contentType)
     if (loss !== undefined) return refuse(loss.reason, loss.detail)
@@ -94,6 +94,11 @@ export function isStorable(head: ResponseHead, target: string, policy: LoadedPol
   if (times.itemTtlSeconds < 1 && found.noCache !== '') return refuse('no-cache', found.noCache === 'pragma' ? 'pragma' : '')
   if (times.itemTtlSeconds < 1) return refuse('expired', found.invalid ? found.source : '')
   return { store: true, route, ...times, mustRevalidate: found.mustRevalidate, varyNames: vary, fields: kept.headers }
+}
+
+/** Its last route has no match. */
+export function routeOf(target: string, policy: LoadedPolicy): Route {
+  return policy.routes.find(({ match }) => match === null || match.test(target)) as Route
 }
 
 function refuse(reason: ResponseReason, detail = ''): { store: false; reason: ResponseReason; detail: string } {

@@ -81,6 +81,12 @@ export class Store {
     return this.#of(key).call((client) => client.delete(key), { bytes: 0, ...options })
   }
 
+  /** Throws a StoreError 'too-large' when the value cannot be an item. */
+  checkSize(key: string, value: Buffer): void {
+    const bytes = key.length + value.length + ITEM_OVERHEAD_BYTES
+    if (bytes > this.maxItemBytes) throw new StoreError('too-large', this.serverOf(key), `an item of ${bytes} bytes, at most ${this.maxItemBytes} are allowed`)
+  }
+
   /** Calls under way reject with the code 'closed'. */
   close(): void {
     for (const connection of this.#connections) connection.close()
@@ -89,9 +95,8 @@ export class Store {
   async #write(operation: 'set' | 'add', key: string, value: Buffer, options: SetOptions): Promise<boolean> {
     const connection = this.#of(key)
     const expires = toExpires(options.ttlSeconds)
-    const bytes = key.length + value.length + ITEM_OVERHEAD_BYTES
     try {
-      if (bytes > this.maxItemBytes) throw new StoreError('too-large', connection.address.name, `an item of ${bytes} bytes, at most ${this.maxItemBytes} are allowed`)
+      this.checkSize(key, value)
       const flagged = { bytes: value, flags: options.gzip === true ? GZIP_FLAG : 0 }
       // The declared type of memjs's values is what a serializer is given.
       return await connection.call((client) => client[operation](key, flagged, { expires }), { bytes: value.length })

@@ -1,13 +1,17 @@
-// What memcached has for a page now, read as Nginx reads it: by the page's key, and through a vary marker by a second
-// key. Only a request that must go to the app anyway waits for this, and never longer than the store's timeout.
+// What memcached has for a page now, read as Nginx reads it: by the page's key, or that by the rule of its path, through a
+// vary marker by a second key, and judged by the ban list.
 
+import { clockOf, formatBanList, judgeByBans } from '../njs/core/bans.js'
 import { type EntryHead, FIXED_BYTES, headBytes, parseHead } from '../njs/core/entry.js'
-import type { Policy } from '../njs/core/policy.js'
+import { applySearchRule } from '../njs/core/no_vary_search.js'
 import { digestOf, parseMarker } from '../njs/core/vary.js'
-import type { PageAddress } from './key.js'
+import type { BanLists } from './invalidation/ban_list.js'
+import { isClaim } from './invalidation/claim.js'
+import { type PageAddress } from './key.js'
+import type { LoadedPolicy } from './policy/types.js'
 import { keyByRule, readRule } from './search_rules.js'
 import { type FieldOf, secondKey } from './second_keys.js'
-import type { Store } from './store.js'
+import { routeOf } from './storable.js'
 
 export interface StoredPage {
   /** Where the entry lies: the page's key, that by the rule of its path, or a second one. */
@@ -16,29 +20,67 @@ export interface StoredPage {
   body: Buffer
 }
 
-/** Null when there is nothing usable: no entry, an unreadable one, a body that is gone. Rejects when memcached is in trouble. */
-export async function readStoredPage(store: Store, page: PageAddress, policy: Policy, field: FieldOf): Promise<StoredPage | null> {
-  const item = await store.get(page.key)
-  if (item !== null) return readItem(store, page.key, item.value, field)
-  const rule = await readRule(store, page, policy)
-  const key = rule === null ? page.key : keyByRule(page, rule, policy)
-  const other = key === page.key ? null : await store.get(key)
-  return other === null ? null : readItem(store, key, other.value, field)
+/** 'vary-miss': it is there in other forms only. Null when there is nothing usable: no entry, an unreadable one, a body that is gone. */
+export type Found = StoredPage | 'vary-miss' | null
+
+/** Gets items; rejects when memcached is in trouble. */
+export interface Reader {
+  get(key: string): Promise<{ value: Buffer; gzip: boolean } | null>
 }
 
-async function readItem(store: Store, key: string, item: Buffer, field: FieldOf): Promise<StoredPage | null> {
+/** Who asks for which page. */
+export interface Wanted {
+  address: PageAddress
+  field: FieldOf
+  policy: LoadedPolicy
+  lists: BanLists
+}
+
+/** Looks where Nginx looks. Rejects when memcached is in trouble. */
+export async function readStoredPage(reader: Reader, wanted: Wanted): Promise<Found> {
+  const { address, policy } = wanted
+  const item = await reader.get(address.key)
+  if (policy.mode === 'raw') return item === null ? null : rawPage(item, wanted)
+  if (item !== null && !isClaim(item.value)) return readItem(reader, address.key, item.value, wanted)
+  const rule = await readRule(reader, address, policy)
+  const key = rule === null ? address.key : keyByRule(address, rule, policy)
+  const other = key === address.key ? null : await reader.get(key)
+  const target = rule === null ? address.target : applySearchRule(address.target, rule)
+  return other === null ? null : readItem(reader, key, other.value, { ...wanted, address: { ...address, target } })
+}
+
+/** What an item under a page's key means for this request. */
+export async function readItem(reader: Reader, key: string, item: Buffer, wanted: Wanted): Promise<Found> {
   const marker = parseMarker(item.toString('latin1'))
-  if (marker === null) return readEntry(store, key, item)
-  const second = secondKey(key, marker.fields, field)
-  const entry = second === '' || !marker.digests.includes(digestOf(second)) ? null : await store.get(second)
-  return entry === null ? null : readEntry(store, second, entry.value)
+  if (marker === null) return readEntry(reader, key, item, wanted)
+  const second = secondKey(key, marker.token, marker.fields, wanted.field)
+  const entry = second === '' || !marker.digests.includes(digestOf(second)) ? null : await reader.get(second)
+  return entry === null ? 'vary-miss' : readEntry(reader, second, entry.value, wanted)
 }
 
-async function readEntry(store: Store, key: string, item: Buffer): Promise<StoredPage | null> {
+async function readEntry(reader: Reader, key: string, item: Buffer, wanted: Wanted): Promise<StoredPage | null> {
   const bytes = headBytes(item.toString('latin1', 0, FIXED_BYTES))
   const head = bytes < 0 ? null : parseHead(item.toString('latin1', 0, bytes), item.length)
-  if (head === null) return null
+  if (head === null || !(await isGood(head, wanted))) return null
   if (head.bodyKey === '') return { key, head, body: item.subarray(bytes) }
-  const body = await store.get(head.bodyKey)
+  const body = await reader.get(head.bodyKey)
   return body === null || body.value.length !== head.bodyBytes ? null : { key, head, body: body.value }
+}
+
+/** docs/invalidation.md: whether no ban covers it. */
+async function isGood({ clock, tags }: EntryHead, { lists, address }: Wanted): Promise<boolean> {
+  // Written before there were any, and for Nginx good.
+  if (clock === '') return true
+  const judge = (list: Awaited<ReturnType<BanLists['current']>>) =>
+    clockOf(list) === clock ? 'good' : judgeByBans(formatBanList(list), clock, tags, () => `${address.scheme}://${address.host}${address.target}`)
+  const judgement = judge(await lists.current())
+  // Newer than the list that is held.
+  return (judgement === 'unknown' ? judge(await lists.fresh()) : judgement) === 'good'
+}
+
+/** A raw entry is the body alone, and good for as long as it is there. */
+function rawPage({ value, gzip }: { value: Buffer; gzip: boolean }, { address, policy }: Wanted): StoredPage {
+  const headers: [string, string][] = [['Content-Type', routeOf(address.target, policy).contentType], ...(gzip ? [['Content-Encoding', 'gzip'] as [string, string]] : [])]
+  const times = { storedAt: 0, initialAge: 0, freshUntil: Infinity, refreshUntil: Infinity, errorUntil: Infinity }
+  return { key: address.key, body: value, head: { status: 200, bodyBytes: value.length, ...times, bodyKey: '', clock: '', tags: [], headers } }
 }

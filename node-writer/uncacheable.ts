@@ -20,7 +20,8 @@ export class Uncacheable {
     return Date.now() < (this.#until.get(key) ?? 0)
   }
 
-  delete(key: string): void {
-    this.#until.delete(key)
+  /** Whether it was. */
+  delete(key: string): boolean {
+    return this.#until.delete(key)
   }
 }

@@ -2,9 +2,10 @@
 // succeeds makes what is stored of its target go.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { readAsked, type Shared } from './asked.js'
 import { judgeRequest } from './eligible.js'
 import { Events } from './events.js'
-import { Exchange, type Shared } from './exchange.js'
+import { Exchange } from './exchange.js'
 import { createInvalidation } from './invalidation/invalidation.js'
 import { Pages } from './pages.js'
 import type { LoadedPolicy } from './policy/types.js'
@@ -12,9 +13,9 @@ import { PurgeError, type PurgeResult } from './purge.js'
 import { PurgeHttp, type PurgeHttpOptions } from './purge_http.js'
 import { purge, refusal } from './purge_record.js'
 import { type PurgeRequest, siteOf } from './purge_request.js'
-import { Renders } from './renders.js'
 import { holdResponse } from './hold_response.js'
 import { replaceResponse } from './replace_response.js'
+import { SharedReads } from './shared_reads.js'
 import { Store } from './store.js'
 import { offerTags } from './tags.js'
 import { Uncacheable } from './uncacheable.js'
@@ -54,12 +55,12 @@ export class Writer {
 
   constructor(readonly policy: LoadedPolicy, readonly options: PageCacheOptions) {
     const { events } = this
-    const renders = new Renders()
     const store = new Store({ ...options, memcached: options.memcached ?? (process.env['SAMEKEY_MEMCACHED'] || '127.0.0.1:11211') })
+    const invalidation = createInvalidation(policy, store)
     this.#shared = {
-      policy, store, events, renders,
-      invalidation: createInvalidation(policy, store),
-      pages: new Pages({ policy, store, events, renders, compress: options.compress !== false }),
+      policy, store, events, invalidation,
+      reads: new SharedReads(store),
+      pages: new Pages({ policy, store, events, invalidation, compress: options.compress !== false }),
       uncacheable: new Uncacheable(),
       timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
       maxBodyBytes: options.maxBodyBytes ?? MAX_BODY_BYTES
@@ -85,7 +86,7 @@ export class Writer {
     try {
       const judged = judgeRequest(req, this.policy)
       const url = describe(req)
-      if (judged.kind === 'eligible') return new Exchange(this.#shared, req, res, judged.address, url)
+      if (judged.kind === 'eligible') return new Exchange(readAsked(this.#shared, req, res, judged.address, url))
       if (judged.kind === 'drift') this.events.tell('drift', { url, nginxKey: judged.nginxKey, writerKey: judged.writerKey })
       else this.events.skip(url, judged.reason, judged.detail)
       if (isUnsafe(req.method)) this.#watchUnsafe(req, res)
@@ -110,8 +111,8 @@ export class Writer {
   }
 
   async purge(request: PurgeRequest): Promise<PurgeResult> {
-    const { store, renders, invalidation } = this.#shared
-    const context = { policy: this.policy, store, renders, lists: invalidation.lists }
+    const { store, invalidation } = this.#shared
+    const context = { policy: this.policy, store, lists: invalidation.lists, items: invalidation.items }
     try {
       return await purge(request, this.#site, context, (record) => this.events.tell('purge', record))
     } catch (error) {

@@ -39,6 +39,11 @@ export class BanLists {
     return (this.#reading ??= this.#read().finally(() => { this.#reading = undefined }))
   }
 
+  /** The list as it is after this was called, for an entry that is newer than the held one. */
+  fresh(): Promise<BanList> {
+    return this.#read()
+  }
+
   /** What a render that begins after this is to carry. */
   async clock(): Promise<string> {
     return clockOf(await this.current())

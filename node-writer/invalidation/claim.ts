@@ -2,16 +2,26 @@
 // what was rendered from older data can never be stored after it: not by another process, and not after an eviction,
 // which looks the same. Where there is no item yet, a claim is put there: any item is witness enough.
 
+import { randomBytes } from 'node:crypto'
+import { parseMarker } from '../../njs/core/vary.js'
 import type { Atomic, ItemOptions, Version } from './atomic.js'
 
 /** What Nginx takes for a miss: it is no entry. */
-export const CLAIM = Buffer.from('SKC1')
+const MAGIC = 'SKC1 '
+
+/** As many others were quicker: the page is not stored. */
+const MAX_ATTEMPTS = 5
 
 /** The right to store one render. */
 export interface Claim {
   readonly version: Version
-  /** What stood there: an entry that may still be good; null when there was none. */
+  /** What stood there: an entry that may still be good, or a vary marker; null when there was none. */
   readonly found: Buffer | null
+  /**
+   * Of a claim, and of the marker that is made from it and from its like: random, so that as long as an item at the key
+   * has it, nothing was purged, whoever changed it meanwhile. '' for an entry: of that, only the version tells.
+   */
+  readonly token: string
 }
 
 export class Claims {
@@ -23,21 +33,45 @@ export class Claims {
    * Any number of renders may hold a claim on one key; the first to store wins, and the others' pages are dropped.
    */
   async begin(key: string): Promise<Claim | null> {
-    const added = await this.items.add(key, CLAIM, { ttlSeconds: this.seconds })
-    if (added !== null) return { version: added, found: null }
+    const token = newToken()
+    const version = await this.items.add(key, Buffer.from(MAGIC + token), { ttlSeconds: this.seconds })
+    if (version !== null) return { version, found: null, token }
     const item = await this.items.get(key)
-    return item === null ? null : { version: item, found: item.value.equals(CLAIM) ? null : item.value }
+    return item === null ? null : { version: item, found: isClaim(item.value) ? null : item.value, token: tokenOf(item.value) }
   }
 
   /** False when the page was purged or evicted, or another render was stored, since the claim; it is never tried again. */
   async store(claim: Claim, entry: Buffer, options: ItemOptions): Promise<boolean> {
-    return (await this.items.replace(claim.version, entry, options)) !== null
+    return (await this.items.replace(claim.version, entry, options)) !== null || this.change(claim, () => entry, options)
   }
 
-  /** The render will not be stored: what it had found stays, a claim goes. */
-  async end(claim: Claim): Promise<void> {
-    if (claim.found === null) await this.items.delete(claim.version)
+  /**
+   * Puts `make(present)` in the place of what now stands there, whatever others have made of it; null: leaves it. False
+   * when it has another token than it had at the claim, or none.
+   */
+  async change(claim: Claim, make: (present: Buffer) => Buffer | null, options: ItemOptions): Promise<boolean> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS && claim.token !== ''; attempt++) {
+      const item = await this.items.get(claim.version.key)
+      if (item === null || tokenOf(item.value) !== claim.token) return false
+      const value = make(item.value)
+      if (value === null || (await this.items.replace(item, value, options)) !== null) return true
+    }
+    return false
   }
+}
+
+export function newToken(): string {
+  return randomBytes(9).toString('base64url')
+}
+
+/** Whether an item says that a render is under way, and is nothing else. */
+export function isClaim(item: Buffer): boolean {
+  return item.toString('latin1', 0, MAGIC.length) === MAGIC
+}
+
+function tokenOf(item: Buffer): string {
+  const text = item.toString('latin1')
+  return isClaim(item) ? text.slice(MAGIC.length) : (parseMarker(text)?.token ?? '')
 }
 
 /** Plain commands on the page's own item; node-writer/store.ts has them. */
@@ -56,11 +90,11 @@ export class RawClaims<Options> {
 
   async begin(key: string): Promise<Version | null> {
     const beside = besideKeyOf(key)
-    return (await this.items.add(beside, CLAIM, { ttlSeconds: this.seconds })) ?? this.items.get(beside)
+    return (await this.items.add(beside, Buffer.from(MAGIC + newToken()), { ttlSeconds: this.seconds })) ?? this.items.get(beside)
   }
 
   async store(key: string, claim: Version, page: Buffer, options: Options): Promise<boolean> {
-    const renewed = await this.items.replace(claim, CLAIM, { ttlSeconds: this.seconds })
+    const renewed = await this.items.replace(claim, Buffer.from(MAGIC + newToken()), { ttlSeconds: this.seconds })
     if (renewed === null) return false
     await this.pages.set(key, page, options)
     const still = await this.items.get(besideKeyOf(key)).catch(() => null)

@@ -1,5 +1,5 @@
 // One render per key, across processes and machines: who adds the item `key#l` leads, the others wait. It only saves
-// work; nothing that must never be served depends on it. So whenever memcached is in doubt, everybody leads.
+// work; nothing that must never be served depends on it. So whenever memcached is in doubt, everybody renders.
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -48,10 +48,9 @@ export class Leases {
 
   /**
    * Leads, or waits until the page is stored, or is not to be waited for: then 'render'. A failed leader is followed by
-   * another, within `longestWaitMs` in all. Never rejects. `isStored` is asked when another process has ended its render.
+   * another, until `until` (of performance.now()) at the latest. Never rejects. `isStored` is asked when another process has ended its render.
    */
-  async turn(key: string, isStored: () => Promise<boolean>): Promise<Lead | 'stored' | 'render'> {
-    const until = performance.now() + this.#options.longestWaitMs
+  async turn(key: string, isStored: () => Promise<boolean>, until = performance.now() + this.longestWaitMs): Promise<Lead | 'stored' | 'render'> {
     for (;;) {
       const turn = await this.acquire(key, isStored, until - performance.now())
       if ('lead' in turn) return turn.lead
@@ -60,19 +59,27 @@ export class Leases {
     }
   }
 
-  /** One look: without memcached everybody leads. */
+  get longestWaitMs(): number {
+    return this.#options.longestWaitMs
+  }
+
+  /** Leads, if nobody does; null also when memcached is in trouble. Does not wait for anybody. */
+  async tryLead(key: string): Promise<Lead | null> {
+    if (this.#underWay.has(key)) return null
+    const settle = this.#enter(key)
+    const held = await this.#take(key)
+    if (held !== null && typeof held === 'object') return this.#lead(held, settle)
+    settle(held === 'uncacheable' ? held : 'gone')
+    return null
+  }
+
+  /** One look. Without memcached everybody leads and nobody waits: what is rendered cannot be stored. */
   async acquire(key: string, isStored: () => Promise<boolean>, waitMs = this.#options.longestWaitMs): Promise<Turn> {
     const underWay = this.#underWay.get(key)
     if (underWay !== undefined) return { wait: within(underWay, waitMs) }
 
-    // Entered before the answer of memcached, so that those who come meanwhile wait as well.
-    let resolve: (outcome: Outcome) => void = () => {}
-    const promise = new Promise<Outcome>((settled) => { resolve = settled })
-    this.#underWay.set(key, promise)
-    const settle = (outcome: Outcome) => {
-      if (this.#underWay.get(key) === promise) this.#underWay.delete(key)
-      resolve(outcome)
-    }
+    const settle = this.#enter(key)
+    const promise = this.#underWay.get(key) as Promise<Outcome>
     const held = await this.#take(key)
     if (held === 'other') {
       void this.#watch(key, isStored).then(settle)
@@ -82,7 +89,19 @@ export class Leases {
       settle('uncacheable')
       return { wait: promise }
     }
+    if (held === null) settle('uncacheable')
     return { lead: this.#lead(held, settle) }
+  }
+
+  /** Before the answer of memcached, so that those who come meanwhile wait as well. */
+  #enter(key: string): (outcome: Outcome) => void {
+    let resolve: (outcome: Outcome) => void = () => {}
+    const promise = new Promise<Outcome>((settled) => { resolve = settled })
+    this.#underWay.set(key, promise)
+    return (outcome) => {
+      if (this.#underWay.get(key) === promise) this.#underWay.delete(key)
+      resolve(outcome)
+    }
   }
 
   /** `null`: memcached cannot tell, so this process leads without a lease. */

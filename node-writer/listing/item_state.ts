@@ -4,7 +4,7 @@ import { judgeByBans, parseBanList, type BanList, type Judgement } from '../../n
 import { type EntryHead, FIXED_BYTES, headBytes, parseHead } from '../../njs/core/entry.js'
 import type { Mode } from '../../njs/core/policy.js'
 import { parseMarker, type VaryMarker } from '../../njs/core/vary.js'
-import { CLAIM } from '../invalidation/claim.js'
+import { isClaim } from '../invalidation/claim.js'
 import { banListKey } from '../invalidation/invalidation.js'
 import { UNCACHEABLE } from '../invalidation/lease.js'
 import type { LoadedPolicy } from '../policy/types.js'
@@ -44,7 +44,7 @@ export function readItem(key: KeyText, start: Buffer, bytes: number, bans: Bans 
   const own = OF_ROLE[key.role]
   if (own !== undefined) return is(own === 'lease' && start.equals(UNCACHEABLE) ? 'uncacheable' : own)
   if (mode === 'raw') return is('raw')
-  if (start.equals(CLAIM)) return is('claim')
+  if (isClaim(start)) return is('claim')
 
   const marker = parseMarker(start.toString('latin1'))
   // One under a second key leads nowhere.

@@ -48,7 +48,9 @@ const SHORTENED = new RegExp(`^[^#]{${MAX_KEY_BYTES - DIGEST_BYTES}}#[0-9a-f]{64
 const ROLES: Record<string, KeyRole> = { '': 'page', '#c': 'claim', '#l': 'lease', '#n': 'rule' }
 
 function roleOf(suffix: string): KeyRole {
-  return suffix.startsWith('#v:') ? 'second' : (ROLES[suffix] ?? 'unknown')
+  // Each form of a page that varies has its own lease.
+  if (suffix.startsWith('#v:')) return suffix.endsWith('#l') ? 'lease' : 'second'
+  return ROLES[suffix] ?? 'unknown'
 }
 
 /** `^^` is '^', `^-` is '%', and every other '^' stands for the '%' of an escape. */

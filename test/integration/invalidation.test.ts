@@ -156,15 +156,6 @@ describe('claims', () => {
     expect(await here.store(a, bytes('a'), minute)).toBe(false)
     expect(await valueOf()).toBe('b')
   })
-
-  test('a render that is not stored takes its claim away, and nothing else', async () => {
-    const [here] = claims()
-    await here.end((await here.begin(key))!)
-    expect(await valueOf()).toBeUndefined()
-    await one.atomic.add(key, bytes('stale entry'), minute)
-    await here.end((await here.begin(key))!)
-    expect(await valueOf()).toBe('stale entry')
-  })
 })
 
 describe('claims beside the page (raw mode)', () => {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { FIXED_BYTES, headBytes, parseHead, type EntryHead } from '../../njs/core/entry.js'
+import { isClaim } from '../../node-writer/invalidation/claim.js'
 import { keysOfUrl } from '../../node-writer/key.js'
 import { pageCache, type PageCache, type PageCacheOptions } from '../../node-writer/page_cache.js'
 import type { SkipReason } from '../../node-writer/events.js'
@@ -107,4 +108,10 @@ async function stopServer(server: Server): Promise<void> {
   server.close()
   server.closeAllConnections()
   await closed
+}
+
+/** The item under a page's key, if it is more than the claim of a render. */
+export async function itemAt(store: Store, key: string): Promise<Buffer | null> {
+  const item = await store.get(key)
+  return item === null || isClaim(item.value) ? null : item.value
 }

@@ -15,7 +15,7 @@ import type { SkipReason } from '../../node-writer/events.js'
 import { startMemcached, type Memcached } from '../support/memcached.js'
 import { keysOfUrl } from '../../node-writer/key.js'
 import { pageCache } from '../../node-writer/page_cache.js'
-import { exchange, plainRequest, readEntry, sixtySeconds, startApp, startPlain, type Handler } from './writer_app.js'
+import { exchange, itemAt, plainRequest, readEntry, sixtySeconds, startApp, startPlain, type Handler } from './writer_app.js'
 
 let memcached: Memcached
 let store: Store
@@ -135,7 +135,7 @@ describe('a plain handler', () => {
 
       if (skipped !== undefined) {
         expect(await outcome).toMatchObject({ kind: 'skipped', reason: skipped })
-        expect(await store.get(app.key('/page'))).toBeNull()
+        expect(await itemAt(store, app.key('/page'))).toBeNull()
         return
       }
       expect(await outcome).toMatchObject({ kind: 'stored' })
@@ -159,7 +159,7 @@ describe('a plain handler', () => {
       const socket = connect(app.port, '127.0.0.1', () => socket.write(app.request('/gone')))
       socket.once('data', () => socket.destroy())
       expect(await outcome).toMatchObject({ kind: 'skipped', reason: 'incomplete' })
-      expect(await store.get(app.key('/gone'))).toBeNull()
+      expect(await itemAt(store, app.key('/gone'))).toBeNull()
     } finally {
       await app.stop()
     }
@@ -208,7 +208,7 @@ describe('other middleware that wraps the response', () => {
       const skipped = new Promise((resolve) => cache.once('skipped', resolve))
       expect(await exchange(server.port, plainRequest(server.port, '/page', 'GET', [`X-Samekey-Key: ${key}`]))).toContain('deferred')
       expect(await skipped).toMatchObject({ reason: 'not-first' })
-      expect(await store.get(key)).toBeNull()
+      expect(await itemAt(store, key)).toBeNull()
     } finally {
       await server.stop()
       await cache.close()

@@ -43,13 +43,13 @@ describe('entries', () => {
 })
 
 test.each<{ id: string; text: string; key?: Partial<KeyText>; mode?: 'raw'; state: string }>([
-  { id: 'a claim', text: 'SKC1', state: 'claim' },
-  { id: 'a marker', text: formatMarker({ fields: ['accept'], digests: [] }), state: 'marker' },
-  { id: 'a marker under a second key', text: formatMarker({ fields: ['accept'], digests: [] }), key: { role: 'second' }, state: 'unreadable' },
+  { id: 'a claim', text: 'SKC1 AbCdEfGhI-_0', state: 'claim' },
+  { id: 'a marker', text: formatMarker({ fields: ['accept'], token: 'AbCdEfGhI-_0', digests: [] }), state: 'marker' },
+  { id: 'a marker under a second key', text: formatMarker({ fields: ['accept'], token: 'AbCdEfGhI-_0', digests: [] }), key: { role: 'second' }, state: 'unreadable' },
   { id: "somebody else's bytes", text: '<html>', state: 'unreadable' },
   { id: 'an entry that is cut short', text: formatHead({ ...head, bodyBytes: 5 }), state: 'unreadable' },
   { id: 'raw mode', text: '<html>', mode: 'raw', state: 'raw' },
-  { id: "raw mode's claim", text: 'SKC1', key: { role: 'claim' }, mode: 'raw', state: 'claim' },
+  { id: "raw mode's claim", text: 'SKC1 AbCdEfGhI-_0', key: { role: 'claim' }, mode: 'raw', state: 'claim' },
   { id: 'a lease', text: 'x', key: { role: 'lease' }, state: 'lease' },
   { id: 'an uncacheable page', text: 'uncacheable', key: { role: 'lease' }, state: 'uncacheable' },
   { id: 'a rule', text: 'SKN1 s', key: { role: 'rule' }, state: 'rule' },

@@ -38,7 +38,8 @@ describe('what belongs to a page', () => {
     const isWhole = url.length < 100
     test.each([
       { role: 'page', of: key },
-      { role: 'second', of: variantKeyOf(key, '0'.repeat(32)) },
+      { role: 'second', of: variantKeyOf(key, 'AbCdEfGhI-_0', '0'.repeat(32)) },
+      { role: 'lease', of: leaseKeyOf(variantKeyOf(key, '', '0'.repeat(32))) },
       { role: 'claim', of: besideKeyOf(key) },
       { role: 'lease', of: leaseKeyOf(key) },
       { role: 'unknown', of: `${key}#later` }

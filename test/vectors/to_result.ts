@@ -16,7 +16,7 @@ export type HttpInput =
   | { date: string }
   | { range: string; bytes: number }
   | { marker: string }
-  | { varies: string[]; values: Record<string, string>; key?: string }
+  | { varies: string[]; values: Record<string, string>; key?: string; token?: string }
   | { asks: string; pragma?: string; age?: number; ttl?: number; mayBeStale?: boolean }
 
 /** As text, because the engines print objects differently. */
@@ -32,7 +32,7 @@ export function resultOf(input: HttpInput, sha256Hex: Sha256Hex): string {
   }
   if ('varies' in input) {
     const values = input.values
-    return variantKey(input.key || 'k', input.varies, (name) => (values[name] === undefined ? null : (values[name] as string)), sha256Hex)
+    return variantKey(input.key || 'k', input.token || '', input.varies, (name) => (values[name] === undefined ? null : (values[name] as string)), sha256Hex)
   }
   if ('asks' in input) {
     const asked = parseRequestDirectives(input.asks, input.pragma || '')
