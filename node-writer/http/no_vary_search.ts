@@ -29,6 +29,5 @@ export function parseNoVarySearch(value: string): SearchRule | null {
 
 /** §5.3: '+' is a space and %XX a byte, as in a query. A String has no other than printable ASCII (RFC 9651 §3.3.3). */
 function parseKey(key: string): string {
-  // What would end a name in a query is part of this one.
-  return comparableName(key.replaceAll(' ', '+').replaceAll('=', '%3D'))
+  return comparableName(key.replaceAll(' ', '+'))
 }
