@@ -1,6 +1,6 @@
 // The canonical target of a request with a plain query (njs/core/plain.ts), made by Nginx's own maps: docs/key-format.md
 // §5 as expressions, one map a step. What they are not made for is left to JavaScript; nothing is made otherwise than there.
-// Each expression is linear in the target, but for names that begin alike: their beginnings are compared again and again.
+// Each expression is linear in the target; only the beginnings of names are compared again and again, and names are short.
 
 import {
   DROPPED_CHARACTER, PLAIN_NAME_CHARACTER, PLAIN_PATH_CHARACTER, PLAIN_PATH_ESCAPE, PLAIN_VALUE_CHARACTER, PLAIN_VALUE_ESCAPE
@@ -10,6 +10,9 @@ import { MAX_PARAMETER_BYTES, quote, unanchored } from './conf_text.js'
 
 /** How many arguments may be kept. Each more multiplies the orders that they can stand in; JavaScript has no limit. */
 const MOST_KEPT = 4
+
+/** How many characters their names may have: how long names begin alike is found character by character, for each two. */
+const LONGEST_NAME = 40
 
 /** Where in the rows of a map a text stands that is no target: JavaScript is to make it. */
 const NOT_PLAIN = '" "'
@@ -38,7 +41,7 @@ const DROPPED = DROPPED_CHARACTER.source
 /** Sets $samekey_path, and for each kept argument, in the order in which they came, the & before it, its name, and all of it. */
 function splitExpression(query: QueryPolicy, limit: string): string {
   const dropped = `(?:(?1)(?:=${DROPPED}*+)?+)?+`
-  const kept = (number: number): string => `(?<samekey_argument_${number}>(?!(?1))(?<samekey_name_${number}>${NAME}++)(?:=${VALUE})?+)(?=&|$)`
+  const kept = (number: number): string => `(?<samekey_argument_${number}>(?!(?1))(?<samekey_name_${number}>${NAME}{1,${LONGEST_NAME}}+)(?:=${VALUE})?+)(?=&|$)`
   const lines = [`(?(DEFINE)(${droppedName(query)}))`, `^${limit}(?<samekey_path>${PATH})\\?`]
   lines.push(`(?:${dropped}(?:&|$))*+(?:${kept(1)})?+`)
   for (let i = 2; i <= MOST_KEPT; i++) lines.push(`(?:&${dropped}(?=&|$))*+(?:(?<samekey_and_${i}>&)${kept(i)})?+`)

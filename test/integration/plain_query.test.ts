@@ -62,6 +62,8 @@ const tables: Table[] = [
       { target: '/a?a=^', maps: null, why: 'what the key escapes' },
       { target: '/a?a=1#b', maps: null, why: 'a fragment' },
       { target: '/a?utm_source=#', maps: null, why: 'a fragment in what is dropped' },
+      { target: `/a?${'x'.repeat(40)}&a`, maps: `/a?a&${'x'.repeat(40)}`, why: 'a long name' },
+      { target: `/a?${'x'.repeat(41)}&a`, maps: null, why: 'a longer one' },
       { target: '/a?=1', maps: null, why: 'an empty name' },
       { target: '/a&b=1?d&c', maps: '/a&b=1?c&d', why: '& in the path' },
       { target: '/a//b?a=1', maps: null, why: 'an ambiguous path' },
