@@ -1,5 +1,5 @@
 // The command line of the benchmark: runs the workloads of an extent, prints the targets, leaves the JSON.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
@@ -19,11 +19,12 @@ import { purgeStorm } from './workloads/purge_storm.js'
 import { replay } from './workloads/replay.js'
 import { writerLoop } from './workloads/writer_loop.js'
 
-const USAGE = `npm run bench -- [--quick] [--only NAMES] [--rounds N] [--json FILE] [--report]
+const USAGE = `npm run bench -- [--quick] [--only NAMES] [--rounds N] [--json FILE [--resume]] [--report]
   --quick    under 3 minutes: one Nginx (Debian 12), what the targets need
   --only     some workloads, with commas between them: hotPage manyPages replay crowd purgeStorm cluster memory writer curves
-  --rounds   rounds of the interleaved workloads; default 5 (--quick) or 9
-  --json     where the results go, with every raw round
+  --rounds   rounds of the interleaved workloads; default 5
+  --json     where the results go, with every raw round; written after each workload
+  --resume   keep the workloads that FILE has already, from a run of the same commit that was ended early
   --report   write docs/benchmarks/ from the results of this run`
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -57,45 +58,64 @@ const full: Run = {
 export async function run(args: string[]): Promise<number> {
   const { values: options } = parseArgs({
     args, options: {
-      quick: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string' }, json: { type: 'string' }, report: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false }
+      quick: { type: 'boolean', default: false }, only: { type: 'string' }, rounds: { type: 'string', default: '5' }, json: { type: 'string' },
+      resume: { type: 'boolean', default: false }, report: { type: 'boolean', default: false }, help: { type: 'boolean', default: false }
     }
   })
   const plan: Partial<Run> = options.quick ? quick : full
   const names = (options.only?.split(',') ?? Object.keys(plan)) as (keyof Workloads)[]
   const unknown = names.find((name) => plan[name] === undefined)
-  const rounds = Number(options.rounds ?? (options.quick ? 5 : 9))
-  if (options.help || unknown !== undefined || !(rounds >= 1)) {
+  const rounds = Number(options.rounds)
+  if (options.help || unknown !== undefined || !(rounds >= 1) || (options.resume && options.json === undefined)) {
     console.log(unknown === undefined ? USAGE : `no workload ${unknown} here\n${USAGE}`)
     return options.help ? 0 : 2
   }
-  const results = await measure(plan, names, rounds, options.quick ? 'quick' : 'full')
+  const earlier = options.resume ? readEarlier(options.json as string) : null
+  const results = earlier ?? await begin(options.quick ? 'quick' : 'full')
+  await measure(results, plan, names, rounds, () => {
+    if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, null, 1) + '\n')
+  })
   printTargets(results.targets)
-  if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, null, 1) + '\n')
   if (options.report) writeReport(results)
   return Object.keys(results.failures).length === 0 ? 0 : 1
 }
 
-async function measure(plan: Partial<Run>, names: (keyof Workloads)[], rounds: number, extent: Results['extent']): Promise<Results> {
-  const began = new Date()
-  const log: Log = (line) => console.error(`${String(Math.round((Date.now() - began.getTime()) / 1000)).padStart(4)} s  ${line}`)
-  const machine = await describeMachine()
-  const before = loadOfMachine()
-  const workloads: Record<string, unknown> = {}
-  const failures: Record<string, string> = {}
+async function begin(extent: Results['extent']): Promise<Results> {
+  const load = loadOfMachine()
+  return {
+    samekey: { version: (JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string }).version, commit: commitOf(root) },
+    extent, began: new Date().toISOString(), seconds: 0, machine: await describeMachine(), load: { before: load, after: load }, targets: measureTargets({}), failures: {}, workloads: {}
+  }
+}
+
+/** Throws when it was measured on something else. */
+function readEarlier(file: string): Results | null {
+  if (!existsSync(file)) return null
+  const earlier = JSON.parse(readFileSync(file, 'utf8')) as Results
+  if (earlier.samekey.commit !== commitOf(root)) throw new Error(`${file} is of commit ${earlier.samekey.commit}, not ${commitOf(root)}`)
+  return earlier
+}
+
+/** Adds to `results` what they do not have yet; `save` is called after each workload. */
+async function measure(results: Results, plan: Partial<Run>, names: readonly (keyof Workloads)[], rounds: number, save: () => void): Promise<void> {
+  const workloads = results.workloads as Record<string, unknown>
+  const before = results.seconds
+  const began = Date.now()
+  const log: Log = (line) => console.error(`${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s  ${line}`)
   for (const name of names) {
+    if (workloads[name] !== undefined) continue
+    delete results.failures[name]
     try {
       workloads[name] = await plan[name]?.(rounds, log)
     } catch (error) {
-      // What the others measured in an hour is kept.
-      failures[name] = (error as Error).message
+      // What the others measured is kept.
+      results.failures[name] = (error as Error).message
       log(`${name}: ${(error as Error).stack}`)
     }
-  }
-  return {
-    samekey: { version: (JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string }).version, commit: commitOf(root) },
-    extent, began: began.toISOString(), seconds: Math.round((Date.now() - began.getTime()) / 1000), machine, load: { before, after: loadOfMachine() },
-    targets: measureTargets(workloads as Workloads), failures, workloads: workloads as Workloads
+    results.targets = measureTargets(results.workloads)
+    results.seconds = before + Math.round((Date.now() - began) / 1000)
+    results.load.after = loadOfMachine()
+    save()
   }
 }
 

@@ -95,7 +95,7 @@ export class Folder {
     // Nothing to save, and a polite end takes it a second.
     await this.start(`memcached-${port}`, [memcached, '-l', '127.0.0.1', '-p', String(port), '-U', '0', ...options, ...user], port, { signal: 'KILL' })
     const address = `127.0.0.1:${port}`
-    const store = new Store({ memcached: address, maxItemBytes: MAX_ITEM_BYTES })
+    const store = new Store({ memcached: address, maxItemBytes: MAX_ITEM_BYTES, timeoutMs: 10_000 })
     this.#stores.push(store)
     return { port, address, pids: listenersOf(port), store }
   }

@@ -2,7 +2,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import apicache from 'apicache'
 import express from 'express'
-import { pageCache } from '../../node-writer/index.js'
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
 import { MAX_ITEM_BYTES } from '../machine/limits.js'
 import { render } from '../pages.js'
@@ -14,6 +13,9 @@ export interface AppOptions {
   /** With apicache in front of the pages. */
   apicache?: boolean
 }
+
+// The package as it is installed: tsx, which runs this file, would add a call to every function that is made.
+const { pageCache } = await import(new URL('../../dist/index.js', import.meta.url).href) as typeof import('../../node-writer/index.js')
 
 const options = JSON.parse(process.argv[2] as string) as AppOptions
 const app = express()

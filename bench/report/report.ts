@@ -91,8 +91,8 @@ function storage({ workloads: { memory, writer } }: Results): string {
     parts.push(`## Memory\n\n${table(['pages', 'bytes a page in memcached', 'of it body', 'header', 'the rest'], [[memory.pages, ...[memory.item, memory.body, memory.header, memory.overhead].map(Math.round)]])}`)
   }
   if (writer !== undefined) {
-    const turns = writer.turns.map(({ kilobytes, without, withWriter }) => [kilobytes, without.toFixed(2), withWriter.toFixed(2)])
-    parts.push(`## The writer in the app\n\nTime of the app's own thread for a render of a 12 KB page: ${number(median(writer.without))} us without the writer, ${number(median(writer.withWriter))} us with it.\n\n${table(['KB of the page', 'longest turn without, ms', 'with, ms'], turns)}`)
+    const turns = writer.turns.map(({ kilobytes, compressed, ...times }) => [kilobytes, compressed ? 'yes' : 'no', ...[times.without, times.withWriter, times.afterwards].map((each) => each.toFixed(2))])
+    parts.push(`## The writer in the app\n\nTime of the app's own thread for a render of a 12 KB page: ${number(median(writer.without))} us without the writer, ${number(median(writer.withWriter))} us with it.\n\nMilliseconds for which the thread is held without a break: by the callback in which the app answers, and by the longest one afterwards.\n\n${table(['KB of the page', 'compressed by the writer', 'answer without it', 'with it', 'afterwards'], turns)}}`)
   }
   return parts.join('\n\n')
 }

@@ -1,74 +1,128 @@
 // How long the writer holds the app's thread without a break: every callback of Node is timed while pages of a size are
-// answered, with the writer and without it. What a page adds to the longest callback is the writer's.
+// answered, with the writer and without it. The client is another thread, so that its callbacks are not among them.
 import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { pageCache, type PageCache } from '../../node-writer/index.js'
+import { resolveUrl } from '../../node-writer/key.js'
 import type { Folder } from '../machine/folder.js'
 import { MAX_ITEM_BYTES } from '../machine/limits.js'
 import { median } from '../machine/statistics.js'
-import { render } from '../pages.js'
-import { get } from '../subjects/subject.js'
+import { HOST, render } from '../pages.js'
 
+/** Milliseconds, medians over the pages. */
 export interface LongestTurn {
   kilobytes: number
-  /** Milliseconds, medians over the pages. */
+  compressed: boolean
+  /** The callback in which the app answers. */
   without: number
   withWriter: number
+  /** The longest of the other callbacks until the page is stored. */
+  afterwards: number
+  /** What the writer does in one go: the longer of what it adds to the answer and of what it does afterwards. */
+  added: number
 }
 
-const KILOBYTES = [12, 150, 900, 1800]
+const KILOBYTES = [12, 150, 900, 1800, 7200]
 const PAGES = 30
+const WARM_UP = 20
 
 export async function longestTurn(folder: Folder): Promise<LongestTurn[]> {
   const { address } = await folder.startMemcached()
-  const cache = pageCache({}, { memcached: address, maxItemBytes: MAX_ITEM_BYTES })
   const turns: LongestTurn[] = []
-  for (const kilobytes of KILOBYTES) {
-    const body = render(`/articles/${kilobytes}k`)
-    await timePages(body, cache)
-    turns.push({ kilobytes, without: await timePages(body), withWriter: await timePages(body, cache) })
+  for (const compressed of [false, true]) {
+    const cache = pageCache({}, { memcached: address, maxItemBytes: MAX_ITEM_BYTES, compress: compressed })
+    // The compiler's work is done before.
+    for (let i = 0; i < WARM_UP; i++) await timePages(bodyOf(12), cache)
+    for (const kilobytes of KILOBYTES) {
+      const body = bodyOf(kilobytes)
+      const { answer: without } = await timePages(body)
+      const { answer: withWriter, other: afterwards } = await timePages(body, cache)
+      turns.push({ kilobytes, compressed, without, withWriter, afterwards, added: Math.max(withWriter - without, afterwards) })
+    }
+    await cache.close()
   }
-  await cache.close()
   return turns
 }
 
-async function timePages(body: Buffer, cache?: PageCache): Promise<number> {
+function bodyOf(kilobytes: number): Buffer {
+  const part = render('/articles/1800k')
+  return Buffer.concat(Array.from({ length: Math.ceil(kilobytes / 1800) }, () => part)).subarray(0, kilobytes * 1024)
+}
+
+/** Asks as Nginx does on a miss, and says so when the answer has ended. */
+const CLIENT = `
+const { parentPort } = require('node:worker_threads')
+const { get } = require('node:http')
+parentPort.on('message', (options) => get(options, (response) => response.resume().on('end', () => parentPort.postMessage(''))))`
+
+interface Turns {
+  answer: number
+  other: number
+}
+
+async function timePages(body: Buffer, cache?: PageCache): Promise<Turns> {
+  const timer = timeCallbacks()
   const server = createServer((req, res) => {
-    const answer = () => {
-      res.setHeader('Content-Type', 'text/html; charset=utf-8')
-      res.setHeader('Cache-Control', 'max-age=60')
-      res.end(body)
-    }
-    if (cache === undefined) answer()
-    else cache(req, res, answer)
+    timer.mark()
+    cache?.(req, res)
+    res.setHeader('Content-Type', 'text/html; charset=utf-8')
+    res.setHeader('Cache-Control', 'max-age=60')
+    res.end(body)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const longest: number[] = []
+  const client = new Worker(CLIENT, { eval: true })
+  const pages: Turns[] = []
   for (let i = 0; i < PAGES; i++) {
-    longest.push(await timeCallbacks(async () => {
-      const stored = cache === undefined ? undefined : new Promise((resolve) => { cache.once('stored', resolve) })
-      await get(port, `/page-${i}`)
-      await stored
-      await turn()
-    }))
+    const url = `http://${HOST}/page-${i}`
+    const headers = cache && { Host: HOST, 'X-Samekey-Key': resolveUrl(url, cache.policy).key, 'X-Samekey-Forward': 'uri-miss' }
+    // Too large to be stored is an end as well.
+    const settled = cache && storedOrNot(cache)
+    timer.start()
+    client.postMessage({ port, path: `/page-${i}`, agent: false, headers })
+    await once(client, 'message')
+    await settled
+    await turn()
+    pages.push(timer.stop())
   }
+  await client.terminate()
   server.close()
-  return median(longest)
+  return { answer: median(pages.map(({ answer }) => answer)), other: median(pages.map(({ other }) => other)) }
 }
 
-/** Milliseconds of the longest callback that ran meanwhile. */
-async function timeCallbacks(work: () => Promise<void>): Promise<number> {
-  let longest = 0
+function storedOrNot(cache: PageCache): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      cache.off('stored', settle).off('skipped', settle)
+      resolve()
+    }
+    cache.on('stored', settle).on('skipped', settle)
+  })
+}
+
+/** Milliseconds of the callback that called `mark`, and of the longest of the others. */
+function timeCallbacks(): { start(): void; mark(): void; stop(): Turns } {
+  let turns: Turns = { answer: 0, other: 0 }
+  let isMarked = false
   const began: number[] = []
   const hook = createHook({
     before() { began.push(performance.now()) },
-    after() { longest = Math.max(longest, performance.now() - (began.pop() ?? Infinity)) }
-  }).enable()
-  await work()
-  hook.disable()
-  return longest
+    after() {
+      const took = performance.now() - (began.pop() ?? Infinity)
+      // Callbacks lie within one another; the outermost is the turn.
+      if (began.length > 0) return
+      const kind = isMarked ? 'answer' : 'other'
+      turns[kind] = Math.max(turns[kind], took)
+      isMarked = false
+    }
+  })
+  return {
+    start() { turns = { answer: 0, other: 0 }; began.length = 0; isMarked = false; hook.enable() },
+    mark() { isMarked = true },
+    stop() { hook.disable(); return turns }
+  }
 }
