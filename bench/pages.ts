@@ -28,6 +28,15 @@ function identity(target: string): string {
   return [path, ...kept.sort()].join('&')
 }
 
+/** What a purge may name a page by; `/articles/12k/tags-20` has as many as its name says, any other page one of SECTIONS. */
+export function tagsOf(target: string): string[] {
+  const count = /\/tags-(\d+)/.exec(target)?.[1]
+  if (count !== undefined) return Array.from({ length: Number(count) }, (_, i) => `topic-${i}`)
+  return [`section-${createHash('sha256').update(identity(target)).digest().readUInt16BE(0) % SECTIONS}`]
+}
+
+export const SECTIONS = 100
+
 const KILOBYTE = 1024
 /** A site's pages: many short ones, few long ones. */
 const SIZES = [1.5, 3, 4, 6, 8, 8, 12, 12, 16, 40].map((kilobytes) => kilobytes * KILOBYTE)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { resolveUrl } from '../../node-writer/key.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
+import type { PurgeRequest } from '../../node-writer/purge_request.js'
 import { seeded } from '../../test/fuzz/random.js'
 import { Folder, type Memcached } from '../machine/folder.js'
 import type { RoundOptions } from '../machine/rounds.js'
@@ -56,6 +57,15 @@ const PLANS: CurvePlan[] = [
     }
   },
   {
+    id: 'tags', axis: 'tags of the page, full mode, nothing purged since',
+    async prepare(folder) {
+      const subject = await start(folder, 'tags', { policy: POLICY })
+      return each([0, 1, 5, 10, 20, 50], (count) => ready(subject, `${PLAIN}/tags-${count}`))
+    }
+  },
+  bans('bans', 'tags that were purged since, none of the three of the page', (ban) => ({ tags: `gone-${ban}` }), [0, 1, 10, 100, 1000]),
+  bans('ban-prefixes', 'prefixes that were purged since', (ban) => ({ prefix: `http://${HOST}/gone/${ban}` }), [0, 1, 10, 60]),
+  {
     id: 'variants', axis: 'variants: dimensions of two values, by cookies',
     prepare: (folder) => each([0, 1, 2, 4, 6], async (dimensions) => {
       const variants = Array.from({ length: dimensions }, (_, i) => ({ name: `d${i}`, cookie: `d${i}`, values: ['a', 'b'] }))
@@ -84,6 +94,20 @@ function ignoreRules(id: string, axis: string, target: string): CurvePlan {
     prepare: (folder) => each([0, 1, 10, 50, 200], async (count) => {
       const ignore = Array.from({ length: count }, (_, i) => `/private-${i}/.*`)
       return ready(await start(folder, `${id} ${count}`, { policy: { mode: 'raw', ignore } }), target)
+    })
+  }
+}
+
+/** Of an entry that is older than all bans. */
+function bans(id: string, axis: string, ban: (number: number) => PurgeRequest, counts: readonly number[]): CurvePlan {
+  return {
+    id, axis: `${axis}, full mode`,
+    prepare: (folder) => each(counts, async (count) => {
+      const subject = await start(folder, `${id} ${count}`, { policy: POLICY })
+      const target = `${PLAIN}/tags-3`
+      await subject.store(page('', target))
+      for (let i = 0; i < count; i++) await subject.origin?.purge(ban(i))
+      return ready(subject, target)
     })
   }
 }

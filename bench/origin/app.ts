@@ -3,8 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import apicache from 'apicache'
 import express from 'express'
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
+import type { PurgeRequest } from '../../node-writer/purge_request.js'
 import { MAX_ITEM_BYTES } from '../machine/limits.js'
-import { render } from '../pages.js'
+import { render, tagsOf } from '../pages.js'
 
 export interface AppOptions {
   port: number
@@ -25,7 +26,7 @@ let renders = 0
 
 app.disable('x-powered-by')
 app.get('/-/renders', (_, res) => { res.json(renders) })
-app.post('/-/purge', express.json(), async (req, res) => { res.json((await cache?.purge(req.body as string[]))?.deleted ?? 0) })
+app.post('/-/purge', express.json({ limit: '1mb' }), async (req, res) => { res.json((await cache?.purge(req.body as PurgeRequest))?.deleted ?? 0) })
 if (cache !== undefined) app.use(cache)
 if (options.apicache === true) app.use(apicache.middleware('1 hour'))
 app.get(/^\//, async (req, res) => {
@@ -34,6 +35,8 @@ app.get(/^\//, async (req, res) => {
   res.set({ 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'public, max-age=3600' })
   // Raw mode has no place for it.
   if (policy.mode !== 'raw') res.set('Link', '</style.css>; rel=preload; as=style')
+  // In no header, so that all subjects send the same bytes.
+  if (policy.mode !== 'raw') res.samekeyTags?.(...tagsOf(req.originalUrl))
   res.send(render(req.originalUrl))
 })
 app.listen(options.port, '127.0.0.1')

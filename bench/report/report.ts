@@ -75,9 +75,9 @@ function crowd({ workloads: { crowd: crowded } }: Results): string {
 
 function storm({ workloads: { purgeStorm: stormed } }: Results): string {
   if (stormed === undefined) return ''
-  const rows = stormed.map(({ purges, requests, seconds, renders, workerCpu, systemCpu, p50, p99, p999 }) =>
-    [Math.round(purges), Math.round(requests / seconds), Math.round(renders / seconds), number(workerCpu), number(systemCpu), number(p50), number(p99), number(p999)])
-  return `## Purges while serving\n\n1,000 pages by Zipf's law; single pages are purged by chance meanwhile.\n\n${table(['purges a second', 'requests a second', 'renders a second', 'worker CPU, us', 'whole system, us', 'p50, ms', 'p99, ms', 'p99.9, ms'], rows)}`
+  const rows = stormed.map(({ kind, purges, requests, seconds, renders, workerCpu, systemCpu, p50, p99, p999 }) =>
+    [purges === 0 ? 'nothing' : kind, number(purges), Math.round(requests / seconds), Math.round(renders / seconds), number(workerCpu), number(systemCpu), number(p50), number(p99), number(p999)])
+  return `## Purges while serving\n\n1,000 pages by Zipf's law, purged by chance meanwhile: a page, one of 100 tags, one of nine prefixes, or everything.\n\n${table(['purged', 'purges a second', 'requests a second', 'renders a second', 'worker CPU, us', 'whole system, us', 'p50, ms', 'p99, ms', 'p99.9, ms'], rows)}`
 }
 
 function cluster({ workloads: { cluster: clustered } }: Results): string {

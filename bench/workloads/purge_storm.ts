@@ -2,26 +2,38 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { seeded } from '../../test/fuzz/random.js'
+import type { PurgeRequest } from '../../node-writer/purge_request.js'
+import { seeded, type Random } from '../../test/fuzz/random.js'
 import { Folder } from '../machine/folder.js'
 import { measureLoad, type Sample } from '../machine/rounds.js'
 import { startOrigin, type Origin } from '../origin/origin.js'
-import { HOST } from '../pages.js'
+import { HOST, SECTIONS } from '../pages.js'
 import { POLICY, startSamekey } from '../subjects/samekey.js'
 import { zipf } from '../traffic.js'
 import { PEERS_ENGINE } from './hot_page.js'
 
 export interface Stormed extends Sample {
-  /** Pages that were purged in a second. */
+  /** What a purge names. */
+  kind: Kind
+  /** Purges in a second, as they came to be. */
   purges: number
   renders: number
 }
 
 const PAGES = 1000
-const STORMS = [0, 100, 1000]
 const SECONDS = 8
-/** A purge call takes this many pages. */
-const BATCH = 10
+
+type Kind = keyof typeof KINDS
+
+/** A hundredth of the pages has the same tag, a ninth of them the same prefix. */
+const KINDS = {
+  'one page': (random: Random): PurgeRequest => ({ urls: `http://${HOST}/pages/${random.below(PAGES)}` }),
+  'one tag': (random: Random): PurgeRequest => ({ tags: `section-${random.below(SECTIONS)}` }),
+  'one prefix': (random: Random): PurgeRequest => ({ prefix: `http://${HOST}/pages/${1 + random.below(9)}` }),
+  everything: (): PurgeRequest => ({ all: true })
+}
+
+const STORMS: [kind: Kind, perSecond: number][] = [['one page', 0], ['one page', 100], ['one page', 1000], ['one tag', 1], ['one tag', 20], ['one prefix', 1], ['everything', 0.5]]
 
 export async function purgeStorm({ log }: { log: (line: string) => void }): Promise<Stormed[]> {
   return Folder.use(async (folder) => {
@@ -35,25 +47,27 @@ export async function purgeStorm({ log }: { log: (line: string) => void }): Prom
     await measureLoad(subject, { targets, seconds: 5, connections: 16 })
 
     const stormed: Stormed[] = []
-    for (const wanted of STORMS) {
-      log(`${wanted} purges a second`)
+    for (const [kind, wanted] of STORMS) {
+      log(`${wanted} purges a second: ${kind}`)
       const before = await origin.renders()
-      const storm = startStorm(origin, wanted)
+      const storm = startStorm(origin, kind, wanted)
       const sample = await measureLoad(subject, { targets, seconds: SECONDS, connections: 32 })
-      stormed.push({ ...sample, purges: await storm.stop() / SECONDS, renders: await origin.renders() - before })
+      stormed.push({ ...sample, kind, purges: await storm.stop() / SECONDS, renders: await origin.renders() - before })
     }
     return stormed
   })
 }
 
-/** Purges pages by chance, a batch at a time; `stop` tells how many. */
-function startStorm(origin: Origin, perSecond: number): { stop(): Promise<number> } {
+/** Purges by chance, several at a time where one would not keep up; `stop` tells how many. */
+function startStorm(origin: Origin, kind: Kind, perSecond: number): { stop(): Promise<number> } {
   const random = seeded(2)
+  const atOnce = Math.max(1, perSecond / 100)
   let [over, purged] = [perSecond === 0, 0]
   const work = (async () => {
-    for (let next = performance.now(); !over; next += 1000 * BATCH / perSecond) {
-      await origin.purge(Array.from({ length: BATCH }, () => `http://${HOST}/pages/${random.below(PAGES)}`))
-      purged += BATCH
+    for (let next = performance.now(); !over;) {
+      await Promise.all(Array.from({ length: atOnce }, () => origin.purge(KINDS[kind](random))))
+      purged += atOnce
+      next += 1000 * atOnce / perSecond
       await pause(Math.max(0, next - performance.now()))
     }
   })()
