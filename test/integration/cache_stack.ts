@@ -33,8 +33,6 @@ export interface CacheStack {
 export const said = (response: RawResponse): string => response.header('cache-status') ?? ''
 
 export interface CacheStackOptions {
-  /** Addresses that see the key in Cache-Status. */
-  showKeyTo?: string[]
   /** For how long the sidecar waits for the app. */
   originTimeoutMs?: number
 }
@@ -62,7 +60,7 @@ export async function startCacheStack({ suite, engine }: Engine, document: Polic
     const stack = await startLocalStack({
       suite, engine,
       configure: ({ folder, listen, memcached, module }) => {
-        writeNginxFiles(folder, { policy, directory: folder, app: `127.0.0.1:${sidecarPort}`, memcached, listen, engine, modulePath: module, workers: 1, showKeyTo: options.showKeyTo ?? [] })
+        writeNginxFiles(folder, { policy, directory: folder, app: `127.0.0.1:${sidecarPort}`, memcached, listen, engine, modulePath: module, workers: 1 })
       }
     })
     closers.push(() => stack.stop())
