@@ -9,6 +9,9 @@ import type { Policy } from '../njs/core/policy.js'
 import { MAX_PARAMETER_BYTES, quote, unanchored } from './conf_text.js'
 import { targetMaps } from './plain_query.js'
 
+/** How many escapes the target may have: Nginx has $1 to $9 for what stands between them. JavaScript has no limit. */
+const MOST_ESCAPES = 8
+
 /** Maps that set $samekey_plain to the key of a plain request and $samekey_target to its canonical target; the first to '' for every other. */
 export function plainMaps(policy: Policy): string {
   // All need JavaScript for every request.
@@ -27,7 +30,7 @@ export function plainMaps(policy: Policy): string {
   if (policy.hosts !== null) mark('$samekey_foreign', '$http_host', [policy.hosts], '', 'foreign')
 
   const scheme = policy.scheme === '' ? '$scheme' : policy.scheme
-  return `${maps}${ESCAPED_MAP}# The key.
+  return `${maps}${escapedMap()}# The key.
 map "$request_method ${marks.join('')} ${scheme}://$http_host$samekey_target $host" $samekey_plain {
     ${quote(`~${pageExpression(policy, '\\/[^% ]*+')}`)} "${policy.keyHead}$samekey_origin$samekey_target";
     ${quote(`~${pageExpression(policy, `\\/(?:[^% ]*+%){1,${MOST_ESCAPES}}+[^% ]*+`)}`)} "${policy.keyHead}$samekey_origin$samekey_escaped";
@@ -44,17 +47,11 @@ function pageExpression(policy: Policy, target: string): string {
   return `^(?:GET|HEAD)  (?=[^ ]{1,${roomForPage}} )(?<samekey_origin>${scheme}${host})${target} \\k<samekey_name>$`
 }
 
-/** How many escapes the target may have that Nginx writes as the key does; JavaScript has no limit. */
-const MOST_ESCAPES = 12
-
-/** docs/key-format.md §7.2: a ^ for each %. The ^ comes from the end of what is matched, as often as there is a %. */
-const ESCAPED_MAP = (() => {
-  const numbers = Array.from({ length: MOST_ESCAPES }, (_, index) => index + 1)
-  const escapes = numbers.map((i) => `(?:%(?=[^^]*+(?<samekey_mark_${i}>\\^))(?<samekey_part_${i}>[^% ]*+))?+`).join('')
-  return `# The target as it stands in the key: a ^ for each %. The ^ comes from the end of the text, as often as there is a %.
-map "$samekey_target ^" $samekey_escaped {
-    "~^(?<samekey_part_0>[^% ]*+)${quote(escapes).slice(1, -1)} " "$samekey_part_0${numbers.map((i) => `$samekey_mark_${i}$samekey_part_${i}`).join('')}";
-    default "";
+/** docs/key-format.md §7.2: a ^ for each %; these targets have no ^ of their own. */
+function escapedMap(): string {
+  let rows = ''
+  for (let escapes = 1; escapes <= MOST_ESCAPES; escapes++) {
+    rows += `    "~^([^%]*+)${'%([^%]*+)'.repeat(escapes)}$" "${Array.from({ length: escapes + 1 }, (_, index) => `$${index + 1}`).join('^')}";\n`
+  }
+  return `# The target as it stands in the key.\nmap $samekey_target $samekey_escaped {\n${rows}    default "";\n}\n`
 }
-`
-})()

@@ -28,7 +28,7 @@ map $request_uri $samekey_target {
     ${quote(`~^${limit}${PATH}$`)} $request_uri;
 ${possible ? `    # A query is split into the arguments that are kept; (?1) is a name that is dropped.\n    ${quote(`~${split}`)} "$samekey_path$samekey_query";\n` : ''}    default ${NOT_PLAIN};
 }
-${!possible ? '' : policy.query.sort ? orderMaps() : `map $samekey_argument_1 $samekey_query {\n    "" "";\n    default "${AS_THEY_CAME}";\n}\n`}`
+${!possible ? '' : policy.query.sort ? orderMaps() : `map $samekey_pair_1 $samekey_query {\n    "" "";\n    default "${AS_THEY_CAME}";\n}\n`}`
 }
 
 // ------------------------------------------------------------------------------------------------------ what is kept
@@ -38,10 +38,10 @@ const NAME = PLAIN_NAME_CHARACTER.source
 const VALUE = `${PLAIN_VALUE_CHARACTER.source}*+(?:${PLAIN_VALUE_ESCAPE.source}${PLAIN_VALUE_CHARACTER.source}*+)*+`
 const DROPPED = DROPPED_CHARACTER.source
 
-/** Sets $samekey_path, and for each kept argument, in the order in which they came, the & before it, its name, and all of it. */
+/** Sets $samekey_path, and for each kept argument, in the order in which they came, the & before it, its name, and all of it. Names of variables are short: Nginx warns when its table of them gets crowded. */
 function splitExpression(query: QueryPolicy, limit: string): string {
   const dropped = `(?:(?1)(?:=${DROPPED}*+)?+)?+`
-  const kept = (number: number): string => `(?<samekey_argument_${number}>(?!(?1))(?<samekey_name_${number}>${NAME}{1,${LONGEST_NAME}}+)(?:=${VALUE})?+)(?=&|$)`
+  const kept = (number: number): string => `(?<samekey_pair_${number}>(?!(?1))(?<samekey_name_${number}>${NAME}{1,${LONGEST_NAME}}+)(?:=${VALUE})?+)(?=&|$)`
   const lines = [`(?(DEFINE)(${droppedName(query)}))`, `^${limit}(?<samekey_path>${PATH})\\?`]
   lines.push(`(?:${dropped}(?:&|$))*+(?:${kept(1)})?+`)
   for (let i = 2; i <= MOST_KEPT; i++) lines.push(`(?:&${dropped}(?=&|$))*+(?:(?<samekey_and_${i}>&)${kept(i)})?+`)
@@ -64,7 +64,7 @@ function inQuery(names: RegExp): string {
   return `(?-x:${unanchored(names).replaceAll('[!-~]*', '[!"$-%\'-<>-~]*')})`
 }
 
-const AS_THEY_CAME = '?$samekey_argument_1' + numbersFrom(2).map((i) => `$samekey_and_${i}$samekey_argument_${i}`).join('')
+const AS_THEY_CAME = '?$samekey_pair_1' + numbersFrom(2).map((i) => `$samekey_and_${i}$samekey_pair_${i}`).join('')
 
 // ------------------------------------------------------------------------------------------------------------- order
 
@@ -72,12 +72,12 @@ function orderMaps(): string {
   return `# None, one, or several that may have to be sorted.
 map "$samekey_name_1&$samekey_name_2" $samekey_query {
     "&" "";
-    "~&$" "?$samekey_argument_1";
+    "~&$" "?$samekey_pair_1";
     default $samekey_sorted;
 }
 # Each two names are compared, by byte: an & where they are in order. (?1) is a pair that is.
 map "${PAIRS.map(([i, j]) => `$samekey_name_${i}&$samekey_name_${j}`).join(' ')}" $samekey_order {
-    ${quote(`~${orderExpression()}`)} "${PAIRS.map(([i, j]) => `$samekey_order_${i}${j}`).join(',')}";
+    ${quote(`~${orderExpression()}`)} "${PAIRS.map((_, index) => `$${3 + index}`).join(',')}";
     default ${NOT_PLAIN};
 }
 # How many there are, as their &, and which are in order: the order of all. Arguments of one name keep theirs.
@@ -97,7 +97,7 @@ const PAIRS = numbersFrom(1).flatMap((i) => numbersFrom(i + 1).map((j) => [i, j]
 function orderExpression(): string {
   // Both begin alike (2); then the first name ends, or its next character is the lesser.
   const lines = [`(?(DEFINE)(([^&]*?)(?=[^&]*+&\\2)(?:&|${lesserCharacter('[^&]*+&\\2')})))^`]
-  lines.push(PAIRS.map(([i, j]) => `(?:(?=(?1))[^&]*+(?<samekey_order_${i}${j}>&))?+[^ ]*+`).join('[ ]') + '$')
+  lines.push(PAIRS.map(() => '(?:(?=(?1))[^&]*+(&))?+[^ ]*+').join('[ ]') + '$')
   return extended(lines)
 }
 
@@ -124,7 +124,7 @@ function orderRows(): string {
   for (let count = 2; count <= MOST_KEPT; count++) {
     for (const places of permutations(count)) {
       const inOrder = PAIRS.map(([i, j]) => (isInOrder(places[i - 1], places[j - 1]) ? '&' : '')).join(',')
-      const sorted = places.map((_, place) => `$samekey_argument_${places.indexOf(place) + 1}`).join('&')
+      const sorted = places.map((_, place) => `$samekey_pair_${places.indexOf(place) + 1}`).join('&')
       rows += `    "${'&'.repeat(count - 1)} ${inOrder}" "?${sorted}";\n`
     }
   }
