@@ -60,6 +60,7 @@ const pages: Record<string, Page> = {
   whole: always(strong),
   // Stored as it is: gzip has nothing to do with it.
   plain: always({ ...strong, 'Cache-Control': 'max-age=60, no-transform', 'Content-Length': String(text.length) }),
+  public: always({ 'Cache-Control': 'public, s-maxage=60, must-revalidate' }),
   private: (req, res) => (req.headers.range === undefined ? always({ 'Cache-Control': 'private', ETag: '"v"' })(req, res) : void res.writeHead(206, { 'Cache-Control': 'private', 'Content-Range': 'bytes 0-3/2700' }).end('the ')),
   checked: checking({ 'Cache-Control': 'no-cache', ETag: '"v1"' }),
   rewritten: (req, res) => (req.headers['if-none-match'] === undefined ? always({ 'Cache-Control': 'no-cache', ETag: '"v1"' })(req, res) : void res.writeHead(304, { ETag: '"v2"' }).end()),
@@ -294,6 +295,13 @@ describe.each(engines)('$id', (engine) => {
       expect(said(await cache.send(forgets))).toMatch(/^samekey; fwd=uri-miss; stored/)
       expect(said(await cache.send(stays))).toMatch(/^samekey; hit/)
     })
+  })
+
+  test('what was asked for with credentials is nobody else\'s, whatever it says', async () => {
+    expect(said(await cache.send('/public/1', ['Authorization: Basic eDp5']))).toBe('samekey; fwd=bypass; detail=authorization')
+    expect(said(await cache.send('/public/1'))).toMatch(/^samekey; fwd=uri-miss; stored/)
+    await cache.hit('/public/1')
+    expect(said(await cache.send('/public/1', ['Authorization: Basic eDp5']))).toBe('samekey; fwd=bypass; detail=authorization')
   })
 
   test('groups, RFC 9875: what is in one that is named is not served any more', async () => {
