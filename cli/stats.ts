@@ -139,7 +139,7 @@ const NAMES: [KeyRole, one: string, many: string][] = [
   ['body', 'body of its own', 'bodies of their own'],
   ['claim', 'claim', 'claims'],
   ['lease', 'lease', 'leases'],
-  ['rule', 'rule of a path', 'rules of paths'],
+  ['rule', 'rule of a path, or a claim on it', 'rules of paths, or claims on them'],
   ['unknown', 'unknown item', 'unknown items']
 ]
 

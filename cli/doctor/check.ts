@@ -26,6 +26,7 @@ export type CheckId =
   | 'site-looks-up'
   | 'site-stores'
   | 'site-agrees'
+  | 'site-purgeable'
   | 'site-hits'
 
 export interface Check {

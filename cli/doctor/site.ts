@@ -57,6 +57,8 @@ export async function* checkSite(url: string, base: URL | undefined, store: Stor
     return
   }
   yield ok('site-agrees', url, 'Nginx, the writer and this policy have one key for it')
+  const { head } = found.stored
+  if (head !== null) yield head.clock !== '' ? ok('site-purgeable', url, `clock ${head.clock}`) : fail('site-purgeable', url, 'it has no clock: purges of tags, prefixes and everything do not reach it', 'it was stored by a writer from before there were bans; update samekey in the app')
 
   const again = await visit()
   if (again.outcome === 'fresh' || again.detail === 'refreshed behind the response') yield ok('site-hits', url, `a hit in ${again.ms} ms`)

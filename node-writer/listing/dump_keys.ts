@@ -17,9 +17,8 @@ const BUSY_MS = 10_000
 const BUSY_PAUSE_MS = 100
 
 /**
- * Those that begin with `keyHead`, in no order, each once. Items that are used meanwhile move between memcached's lists: one
- * can be missing that is there. All are held (some 200 bytes each), because a reader that stops reading
- * stops memcached: until it goes on, its crawler keeps a lock for which its other threads come to wait.
+ * Those that begin with `keyHead`, in no order, each once. All are held (some 200 bytes each), because a reader that stops
+ * reading stops memcached: until it goes on, its crawler keeps a lock for which its other threads come to wait.
  */
 export async function dumpKeys(connection: TextConnection, keyHead: string, busyMs = BUSY_MS): Promise<DumpedItem[]> {
   const deadline = Date.now() + busyMs

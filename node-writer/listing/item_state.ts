@@ -42,7 +42,10 @@ export interface ItemReading {
 export function readItem(key: KeyText, start: Buffer, bytes: number, bans: Bans | null, mode: Mode, now: number): ItemReading {
   const is = (state: State, marker: VaryMarker | null = null): ItemReading => ({ state, head: null, marker })
   const own = OF_ROLE[key.role]
-  if (own !== undefined) return is(own === 'lease' && start.equals(UNCACHEABLE) ? 'uncacheable' : own)
+  if (own === 'lease' && start.equals(UNCACHEABLE)) return is('uncacheable')
+  // A rule is claimed like a page.
+  if (own === 'rule' && isClaim(start)) return is('claim')
+  if (own !== undefined) return is(own)
   if (mode === 'raw') return is('raw')
   if (isClaim(start)) return is('claim')
 

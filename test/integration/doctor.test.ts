@@ -288,7 +288,8 @@ describe('generated files', () => {
 })
 
 describe('site', () => {
-  const entry = Buffer.from(formatHead({ status: 200, bodyBytes: 0, storedAt: 1, initialAge: 0, freshUntil: 9e9, refreshUntil: 9e9, errorUntil: 9e9, bodyKey: '', clock: '', tags: [], headers: [] }))
+  const entryOf = (clock: string): Buffer => Buffer.from(formatHead({ status: 200, bodyBytes: 0, storedAt: 1, initialAge: 0, freshUntil: 9e9, refreshUntil: 9e9, errorUntil: 9e9, bodyKey: '', clock, tags: [], headers: [] }))
+  const entry = entryOf('e.1')
 
   async function site(answer: (res: ServerResponse, visit: number) => void): Promise<URL> {
     let visits = 0
@@ -307,7 +308,7 @@ describe('site', () => {
     await store.set(keysOfUrl('http://h/well', policy)[0] as string, entry, { ttlSeconds: 100 })
     const checks = await all(checkSite('http://h/well', await site(saying(STORED, 'samekey; hit; ttl=9')), store, policy))
     expect(troubles(checks)).toEqual([])
-    expect(checks.map(({ id }) => id)).toEqual(['site-answers', 'site-looks-up', 'site-stores', 'site-agrees', 'site-hits'])
+    expect(checks.map(({ id }) => id)).toEqual(['site-answers', 'site-looks-up', 'site-stores', 'site-agrees', 'site-purgeable', 'site-hits'])
   })
 
   test.each<{ what: string; url: string; answer: (res: ServerResponse, visit: number) => void; id: CheckId; status: string; text: RegExp }>([
@@ -322,6 +323,11 @@ describe('site', () => {
   ])('$id: $what', async ({ url, answer, id, status, text }) => {
     if (url.endsWith('/there')) await store.set(keysOfUrl(url, policy)[0] as string, entry, { ttlSeconds: 100 })
     expect(troubles(await all(checkSite(url, await site(answer), store, policy)))).toMatchObject([{ id, status, text: expect.stringMatching(text) }])
+  })
+
+  test('site-purgeable: an entry without a clock', async () => {
+    await store.set(keysOfUrl('http://h/old', policy)[0] as string, entryOf(''), { ttlSeconds: 100 })
+    expect(troubles(await all(checkSite('http://h/old', await site(saying(STORED, 'samekey; hit; ttl=9')), store, policy)))).toMatchObject([{ id: 'site-purgeable', status: 'fail' }])
   })
 
   test('site-answers: nobody there', async () => {

@@ -114,7 +114,8 @@ test('a server that is busy listing is asked again, and not for ever', async () 
 })
 
 test.each([
-  { id: 'a server before 1.6', answer: 'ERROR\r\n', error: /memcached 1\.6 or later/ },
+  { id: 'a server that cannot', answer: 'ERROR\r\n', error: /a later memcached is needed/ },
+  { id: 'a server that cannot do it in this way', answer: 'BADCLASS invalid class id\r\n', error: /a later memcached is needed/ },
   { id: 'a server whose crawler is off', answer: 'ERROR lru crawler disabled\r\n', error: /cannot list its keys: ERROR lru crawler disabled/ },
   { id: 'a server that says nothing', answer: '', error: /no answer within 200 ms/ },
   { id: 'half an answer', answer: 'key=samekey%3A1abcdef01%3Ax exp=-1', error: /no answer within 200 ms/ }

@@ -105,3 +105,23 @@ test('purge deletes every variant, and the next visitor gets a new page', async 
   const again = await samekey('purge', 'http://site.test/never', '--json')
   expect(JSON.parse(again.out)).toMatchObject({ outcome: 'done', asked: { urls: ['http://site.test/never'] }, deleted: 0, failures: [], pages: [{ keys: [expect.any(String), expect.any(String)] }] })
 })
+
+test('ls tells of each page what Nginx does with it: fresh, purged, being rendered', async () => {
+  const stateOf = async (path: string): Promise<string[]> => {
+    const ran = await samekey('ls', '--prefix', path, '--json')
+    return ran.out.split('\n').filter((line) => line !== '').map((line) => (JSON.parse(line) as { state: string }).state)
+  }
+  expect(await stateOf('/ls/')).toEqual([])
+  await stored('/ls/page')
+  expect(await stateOf('/ls/')).toEqual(['fresh'])
+  expect((await samekey('purge', '--prefix', 'http://site.test/ls/')).exitCode).toBe(0)
+  expect(await stateOf('/ls/')).toEqual(['banned'])
+  // The bound of such a purge is a second.
+  await until('Nginx obeys the ban', async () => (await visit('/ls/page')).header('cache-status')?.startsWith('samekey; fwd=') || undefined)
+  await stored('/ls/page')
+  expect(await stateOf('/ls/')).toEqual(['fresh'])
+
+  const slow = visit('/slow').catch(() => undefined)
+  await until('it is claimed', async () => (await stateOf('/slow')).join() === 'claim' || undefined)
+  void slow
+})
