@@ -129,7 +129,7 @@ test('orders', async () => {
 test('raw mode: what can be known', async () => {
   const { policy, args } = policyOf({ prefix: 'raw', mode: 'raw' })
   const [key] = keysOfUrl('http://h/a', policy)
-  await set(key, Buffer.alloc(3000, 'SKC1'))
+  await set(key, Buffer.alloc(3000, 'SKC1 AbCdEfGhI-_0'))
   const [row, ...more] = await ls(args)
   expect(more).toEqual([])
   expect(row).toMatchObject({ state: 'raw', url: 'http://h/a', ageSeconds: null, ttlSeconds: null, tags: [] })

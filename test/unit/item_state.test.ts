@@ -53,8 +53,8 @@ test.each<{ id: string; text: string; key?: Partial<KeyText>; mode?: 'raw'; stat
   { id: 'a lease', text: 'x', key: { role: 'lease' }, state: 'lease' },
   { id: 'an uncacheable page', text: 'uncacheable', key: { role: 'lease' }, state: 'uncacheable' },
   { id: 'a rule', text: 'SKN1 s', key: { role: 'rule' }, state: 'rule' },
-  { id: 'a claim on a rule', text: 'SKC1', key: { role: 'rule' }, state: 'claim' },
-  { id: 'a raw page that looks like a claim', text: 'SKC1', mode: 'raw', state: 'raw' },
+  { id: 'a claim on a rule', text: 'SKC1 AbCdEfGhI-_0', key: { role: 'rule' }, state: 'claim' },
+  { id: 'a raw page that looks like a claim', text: 'SKC1 AbCdEfGhI-_0', mode: 'raw', state: 'raw' },
   { id: 'a body', text: '', key: { role: 'body' }, state: 'body' },
   { id: 'the ban list', text: '', key: { role: 'bans' }, state: 'bans' },
   { id: "a later version's", text: '', key: { role: 'unknown' }, state: 'unreadable' }
