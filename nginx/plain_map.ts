@@ -12,11 +12,12 @@ import { targetMaps } from './plain_query.js'
 /** How many escapes the target may have: Nginx has $1 to $9 for what stands between them. JavaScript has no limit. */
 const MOST_ESCAPES = 8
 
-/** Maps that set $samekey_plain to the key of a plain request and $samekey_target to its canonical target; the first to '' for every other. */
+/** Maps that set $samekey_plain to the key of a plain request and $samekey_target to its canonical target; the first is '' for every other. */
 export function plainMaps(policy: Policy): string {
   // All need JavaScript for every request.
-  const tooLong = [policy.sessionCookie, policy.hosts, ...policy.ignore].some((pattern) => pattern !== null && quote(pattern.source).length > MAX_PARAMETER_BYTES)
-  if (tooLong || policy.variants.length > 0 || policy.requestNoCache) return 'map "" $samekey_plain {\n    default "";\n}\nmap "" $samekey_target {\n    default "";\n}\n'
+  const patterns = [policy.sessionCookie, policy.hosts, ...policy.ignore]
+  const tooLong = patterns.some((pattern) => pattern !== null && quote(pattern.source).length > MAX_PARAMETER_BYTES)
+  if (tooLong || policy.variants.length > 0 || policy.requestNoCache) return emptyMap('$samekey_plain') + emptyMap('$samekey_target')
 
   const marks: string[] = ['$samekey_guarded']
   let maps = targetMaps(policy)
@@ -37,6 +38,10 @@ map "$request_method ${marks.join('')} ${scheme}://$http_host$samekey_target $ho
     default "";
 }
 `
+}
+
+function emptyMap(name: string): string {
+  return `map "" ${name} {\n    default "";\n}\n`
 }
 
 /** Over `method marks scheme://host:port/target host`: a page request without marks whose two hosts agree. */

@@ -8,7 +8,10 @@ import {
 import type { Policy, QueryPolicy } from '../njs/core/policy.js'
 import { MAX_PARAMETER_BYTES, quote, unanchored } from './conf_text.js'
 
-/** How many arguments may be kept. Each more multiplies the orders that they can stand in; JavaScript has no limit. */
+/**
+ * How many arguments may be kept. Each more multiplies the orders that they can stand in, and Nginx has no more than $9 for
+ * what is said of each two. JavaScript has no limit.
+ */
 const MOST_KEPT = 4
 
 /** How many characters their names may have: how long names begin alike is found character by character, for each two. */
@@ -23,12 +26,15 @@ export function targetMaps(policy: Policy): string {
   const split = splitExpression(policy.query, limit)
   // A list of names that is too long for Nginx: every query is left to JavaScript.
   const possible = quote(split).length <= MAX_PARAMETER_BYTES
+  const queryRow = `    # A query is split into the arguments that are kept; (?1) is a name that is dropped.
+    ${quote(`~${split}`)} "$samekey_path$samekey_query";
+`
   return `# The canonical target, or a text with a space in it: JavaScript must make it.
 map $request_uri $samekey_target {
     ${quote(`~^${limit}${PATH}$`)} $request_uri;
-${possible ? `    # A query is split into the arguments that are kept; (?1) is a name that is dropped.\n    ${quote(`~${split}`)} "$samekey_path$samekey_query";\n` : ''}    default ${NOT_PLAIN};
+${possible ? queryRow : ''}    default ${NOT_PLAIN};
 }
-${!possible ? '' : policy.query.sort ? orderMaps() : `map $samekey_pair_1 $samekey_query {\n    "" "";\n    default "${AS_THEY_CAME}";\n}\n`}`
+${!possible ? '' : policy.query.sort ? orderMaps() : UNSORTED_MAP}`
 }
 
 // ------------------------------------------------------------------------------------------------------ what is kept
@@ -38,10 +44,14 @@ const NAME = PLAIN_NAME_CHARACTER.source
 const VALUE = `${PLAIN_VALUE_CHARACTER.source}*+(?:${PLAIN_VALUE_ESCAPE.source}${PLAIN_VALUE_CHARACTER.source}*+)*+`
 const DROPPED = DROPPED_CHARACTER.source
 
-/** Sets $samekey_path, and for each kept argument, in the order in which they came, the & before it, its name, and all of it. Names of variables are short: Nginx warns when its table of them gets crowded. */
+/**
+ * Sets $samekey_path, and for each kept argument, in the order in which they came, the & before it, its name, and all of
+ * it. Names of variables are short: Nginx warns when its table of them gets crowded.
+ */
 function splitExpression(query: QueryPolicy, limit: string): string {
   const dropped = `(?:(?1)(?:=${DROPPED}*+)?+)?+`
-  const kept = (number: number): string => `(?<samekey_pair_${number}>(?!(?1))(?<samekey_name_${number}>${NAME}{1,${LONGEST_NAME}}+)(?:=${VALUE})?+)(?=&|$)`
+  const kept = (number: number): string =>
+    `(?<samekey_pair_${number}>(?!(?1))(?<samekey_name_${number}>${NAME}{1,${LONGEST_NAME}}+)(?:=${VALUE})?+)(?=&|$)`
   const lines = [`(?(DEFINE)(${droppedName(query)}))`, `^${limit}(?<samekey_path>${PATH})\\?`]
   lines.push(`(?:${dropped}(?:&|$))*+(?:${kept(1)})?+`)
   for (let i = 2; i <= MOST_KEPT; i++) lines.push(`(?:&${dropped}(?=&|$))*+(?:(?<samekey_and_${i}>&)${kept(i)})?+`)
@@ -64,7 +74,11 @@ function inQuery(names: RegExp): string {
   return `(?-x:${unanchored(names).replaceAll('[!-~]*', '[!"$-%\'-<>-~]*')})`
 }
 
-const AS_THEY_CAME = '?$samekey_pair_1' + numbersFrom(2).map((i) => `$samekey_and_${i}$samekey_pair_${i}`).join('')
+const UNSORTED_MAP = `map $samekey_pair_1 $samekey_query {
+    "" "";
+    default "?$samekey_pair_1${numbersFrom(2).map((i) => `$samekey_and_${i}$samekey_pair_${i}`).join('')}";
+}
+`
 
 // ------------------------------------------------------------------------------------------------------------- order
 
@@ -104,12 +118,14 @@ function orderExpression(): string {
 /** A character of the first name that is less than the one behind `between`. By groups: alternatives are tried one by one. */
 function lesserCharacter(between: string): string {
   // Nothing is greater than a ~.
-  const codes = Array.from({ length: 0x7e - 0x21 }, (_, index) => 0x21 + index).filter((code) => PLAIN_NAME_CHARACTER.test(String.fromCharCode(code)))
+  const printable = Array.from({ length: 0x7e - 0x21 }, (_, index) => 0x21 + index)
+  const codes = printable.filter((code) => PLAIN_NAME_CHARACTER.test(String.fromCharCode(code)))
   const groups: string[] = []
   for (let from = 0; from < codes.length; from += 12) {
     const group = codes.slice(from, from + 12)
     const alternatives = group.map((code) => `${literal(code)}${between}[${literal(code + 1)}-~]`)
-    groups.push(`(?=[${literal(group[0] as number)}-${literal(group[group.length - 1] as number)}])(?:${alternatives.join('|')})`)
+    const range = `[${literal(group[0] as number)}-${literal(group[group.length - 1] as number)}]`
+    groups.push(`(?=${range})(?:${alternatives.join('|')})`)
   }
   return groups.join('|')
 }
@@ -139,7 +155,8 @@ function isInOrder(place: number | undefined, other: number | undefined): boolea
 /** The places, from 0, of the first argument, the second, and so on. */
 function permutations(count: number): number[][] {
   if (count === 0) return [[]]
-  return permutations(count - 1).flatMap((fewer) => Array.from({ length: count }, (_, at) => [...fewer.slice(0, at), count - 1, ...fewer.slice(at)]))
+  return permutations(count - 1).flatMap((fewer) =>
+    Array.from({ length: count }, (_, at) => [...fewer.slice(0, at), count - 1, ...fewer.slice(at)]))
 }
 
 /** White space does not count. */
