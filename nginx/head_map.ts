@@ -17,8 +17,7 @@ export function headMap(): string {
 
 function headExpression(): string {
   const words = [
-    'SK2', word('stored_status'), '[0-9]+', word('body_bytes'), word('stored_at'), word('initial_age'), word('fresh_until'), '[0-9]+', '[0-9]+',
-    word('body_key'), word('clock'), word('tags')
+    'SK2', word('stored_status'), '[0-9]+', '[0-9]+', word('stored_at'), word('initial_age'), '[0-9]+', '[0-9]+', '[0-9]+', word('body_key'), word('clock'), word('tags')
   ]
   const fields = FIRST_FIELDS.map((name) => `(?:${name}: (?<samekey_${name.toLowerCase().replace('-', '_')}>${VALUE})\\n(?!${name}:))?+`)
   // Possessive throughout: a long head must not need a long stack.

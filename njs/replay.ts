@@ -7,7 +7,7 @@
 
 import checkBans from './bans.js'
 import { isCurrent } from './bans_copy.js'
-import { canReturn, FIXED_BYTES, MAX_HEAD_BYTES } from './core/entry.js'
+import { canReturn, MAX_HEAD_BYTES } from './core/entry.js'
 import leave from './leave.js'
 import replayAny from './replay_any.js'
 
@@ -28,15 +28,20 @@ function replayReply(reply: NginxHTTPRequest): void {
     const variables = r.variables
     const item = reply.responseBuffer as Buffer
     const now = Date.now()
-    const bytes = reply.status === 200 && variables.samekey_selective === '' ? takeApart(variables, item) : -1
-    const ttl = bytes < 0 ? 0 : Number(variables.samekey_fresh_until) - Math.floor(now / 1000)
-    if (!(ttl > 0)) return replayAny(r, reply, answer)
+    const seconds = Math.floor(now / 1000)
+    // `status headBytes bodyBytes storedAt initialAge freshUntil`, if it is an entry: each at its place, as docs/entry-format.md has it.
+    const numbers = reply.status === 200 && item.length > NUMBERS_END ? item.toString('utf8', NUMBERS_START, NUMBERS_END) : ''
+    const status = +numbers.slice(0, 3)
+    const bytes = +numbers.slice(4, 9)
+    const ttl = +numbers.slice(43) - seconds
+    if (!(ttl > 0) || variables.samekey_selective !== '' || !isHead(variables, item, bytes, status, +numbers.slice(10, 20))) return replayAny(r, reply, answer)
 
+    const age = +numbers.slice(32, 42) + Math.max(seconds - +numbers.slice(21, 31), 0)
     const clock = variables.samekey_clock as string
     // No clock: written before there were any.
-    if (clock === '-' || isCurrent(variables, clock, now)) return answer(r, item, bytes, 'hit; ttl=' + ttl, '@samekey_body')
+    if (clock === '-' || isCurrent(variables, clock, now)) return answer(r, item, bytes, status, age, 'hit; ttl=' + ttl, '@samekey_body')
     checkBans(r, clock, variables.samekey_tags as string, '', (good) => {
-      if (good) answer(r, item, bytes, 'hit; ttl=' + ttl, '@samekey_body')
+      if (good) answer(r, item, bytes, status, age, 'hit; ttl=' + ttl, '@samekey_body')
       else leave(r, 'stale; detail=purged', false)
     })
   } catch (e) {
@@ -46,41 +51,45 @@ function replayReply(reply: NginxHTTPRequest): void {
   }
 }
 
-/** Fills the variables of nginx/head_map.ts. The length of the head, or -1 when any part is not what a writer writes. */
-function takeApart(variables: NginxVariables, item: Buffer): number {
-  if (item.length < FIXED_BYTES) return -1
-  const bytes = Number(item.toString('utf8', 8, FIXED_BYTES))
-  if (!(bytes <= MAX_HEAD_BYTES)) return -1
+/** Bytes of an entry. */
+const NUMBERS_START = 4
+const NUMBERS_END = 57
+
+/** Fills the variables of nginx/head_map.ts; false when any part is not what a writer writes. */
+function isHead(variables: NginxVariables, item: Buffer, bytes: number, status: number, bodyBytes: number): boolean {
+  if (!(bytes <= MAX_HEAD_BYTES)) return false
   // Bytes: as a string it would be decoded, and encoded again for Nginx.
   variables.samekey_head = item.slice(0, bytes) as unknown as string
-  const bodyKey = variables.samekey_head_body as string
-  if (bodyKey === '') return -1
-  if (bodyKey !== '-') return item.length === bytes ? bytes : -1
-  const bodyBytes = Number(variables.samekey_body_bytes)
-  return item.length === bytes + bodyBytes && canReturn(Number(variables.samekey_stored_status), bodyBytes) ? bytes : -1
+  const bodyKey = variables.samekey_head_body
+  if (bodyKey === '-') return item.length === bytes + bodyBytes && canReturn(status, bodyBytes)
+  return bodyKey !== '' && item.length === bytes
 }
 
-/** `said` is for Cache-Status; `location` streams a body of its own. The head has been taken apart. */
-function answer(r: NginxHTTPRequest, item: Buffer, bytes: number, said: string, location: string): void {
+/**
+ * The head has gone through isHead, and `bytes` is its length; `age` is in seconds. `said` is for Cache-Status; `location`
+ * streams a body of its own.
+ */
+function answer(r: NginxHTTPRequest, item: Buffer, bytes: number, status: number, age: number, said: string, location: string): void {
   const variables = r.variables
   variables.samekey_said = 'samekey; ' + said
-  if (variables.samekey_body_key !== '-') return r.internalRedirect(location)
-  const status = Number(variables.samekey_stored_status)
-  setFields(r, variables, status)
+  if (item.length === bytes && variables.samekey_body_key !== '-') return r.internalRedirect(location)
+  setFields(r, variables, status, age)
   r.return(status, item.slice(bytes))
 }
 
 /** js_header_filter of the locations that stream a body: memcached_pass has the body, this sets the rest. */
 function head(r: NginxHTTPRequest): void {
   const variables = r.variables
+  const here = Math.floor(Date.now() / 1000) - Number(variables.samekey_stored_at)
   r.status = Number(variables.samekey_stored_status)
-  setFields(r, variables, r.status)
+  setFields(r, variables, r.status, Number(variables.samekey_initial_age) + Math.max(here, 0))
 }
 
 // Before 0.8 a Date or Server that is set comes in addition to the one that Nginx writes, so Nginx's own stay alone.
 const HAS_OWN_DATE = njs.version_number < 0x000800
 
-function setFields(r: NginxHTTPRequest, variables: NginxVariables, status: number): void {
+/** RFC 9111 §4.2.3: `age` is how old it was when it came, and how long it has been here. A clock may have been put back. */
+function setFields(r: NginxHTTPRequest, variables: NginxVariables, status: number, age: number): void {
   const out = r.headersOut as Record<string, string | string[]>
   // RFC 9110 §14.3; a stored one comes after it and counts.
   if (status === 200) out['Accept-Ranges'] = 'bytes'
@@ -94,9 +103,7 @@ function setFields(r: NginxHTTPRequest, variables: NginxVariables, status: numbe
   if ((value = variables.samekey_link)) out['Link'] = value
   if (!HAS_OWN_DATE && (value = variables.samekey_date)) out['Date'] = value
   if ((value = variables.samekey_more)) setMore(out, value)
-  // RFC 9111 §4.2.3: how old it was when it came, and how long it has been here. A clock may have been put back.
-  const here = Math.floor(Date.now() / 1000) - Number(variables.samekey_stored_at)
-  out['Age'] = String(Number(variables.samekey_initial_age) + (here > 0 ? here : 0))
+  out['Age'] = String(age)
 }
 
 /** The lines that have no variable of their own. A writer puts repeated fields next to each other. */

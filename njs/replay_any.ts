@@ -11,7 +11,7 @@ import search from './search.js'
 import secondKey from './second_key.js'
 
 /** replay.ts has it. */
-export type Answer = (r: NginxHTTPRequest, item: Buffer, bytes: number, said: string, location: string) => void
+export type Answer = (r: NginxHTTPRequest, item: Buffer, bytes: number, status: number, age: number, said: string, location: string) => void
 
 interface Search {
   /** '' for the page's own. */
@@ -112,5 +112,5 @@ function use(r: NginxHTTPRequest, entry: Entry, wanted: Search): void {
     if (next === '') return
     location = next
   }
-  wanted.answer(r, item, bytes, said, location)
+  wanted.answer(r, item, bytes, head.status, head.initialAge + Math.max(now - head.storedAt, 0), said, location)
 }
