@@ -38,8 +38,7 @@ function replayReply(reply: NginxHTTPRequest): void {
 
     const age = +numbers.slice(32, 42) + Math.max(seconds - +numbers.slice(21, 31), 0)
     const clock = variables.samekey_clock as string
-    // No clock: written before there were any.
-    if (clock === '-' || isCurrent(variables, clock, now)) return answer(r, item, bytes, status, age, 'hit; ttl=' + ttl, '@samekey_body')
+    if (isCurrent(variables, clock, now)) return answer(r, item, bytes, status, age, 'hit; ttl=' + ttl, '@samekey_body')
     checkBans(r, clock, variables.samekey_tags as string, '', (good) => {
       if (good) answer(r, item, bytes, status, age, 'hit; ttl=' + ttl, '@samekey_body')
       else leave(r, 'stale; detail=purged', false)

@@ -81,8 +81,6 @@ function read(r: NginxHTTPRequest, reply: NginxHTTPRequest, wanted: Search): voi
   }
   const head = bytes < 0 ? null : parseHead(item.slice(0, bytes).toString(), item.length)
   if (head === null) return leave(r, 'uri-miss; detail=unreadable', appAway)
-  // No clock: written before there were any.
-  if (head.clock === '') return use(r, { head: head, item: item, bytes: bytes }, wanted)
   checkBans(r, head.clock, head.tags.join(','), target, (good) => {
     orLeave(r, wanted, () => {
       if (good) use(r, { head: head, item: item, bytes: bytes }, wanted)

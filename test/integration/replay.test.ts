@@ -8,7 +8,7 @@ import { sha256Hex } from '../../node-writer/key.js'
 import { engines } from '../support/engines.js'
 import { readFile, type EntryVector } from '../vectors/read_vectors.js'
 import { until } from '../support/until.js'
-import { HOST, now, startReplayStack, type Entry, type ReplayStack } from './replay_stack.js'
+import { CLOCK, HOST, now, startReplayStack, type Entry, type ReplayStack } from './replay_stack.js'
 import { showLogsOnFailure } from './stack.js'
 
 const TOKEN = 'AbCdEfGhI-_0'
@@ -165,15 +165,23 @@ describe.each(engines)('$id', (engine) => {
       expect(replay.asked[0]?.headers['x-samekey-forward']).toBe('stale')
     })
 
+    test('without a clock', async () => {
+      await replay.put('/no-clock', { clock: '' })
+      expect((await replay.get('/no-clock')).header('cache-status')).toBe('samekey; fwd=stale; detail=purged')
+    })
+
     test('unreadable', async () => {
       await replay.set(replay.keyOf('/odd'), 'SK2 200 nonsense')
       expect((await replay.get('/odd')).header('cache-status')).toBe('samekey; fwd=uri-miss; detail=unreadable')
     })
 
     test.each(readFile<EntryVector[]>('entry.json'))('the vector $id', async ({ in: { head, itemBytes }, out }) => {
-      // Fresh, and with the body that the length of the item tells of.
-      const item = head.replaceAll('1700000060', '9999999999').padEnd(itemBytes, 'x')
-      await replay.set(replay.keyOf('/vector'), Buffer.from(item, 'latin1').subarray(0, itemBytes))
+      // Fresh, not purged, and with the body that the length of the item tells of.
+      const own = head.replaceAll('1700000060', '9999999999')
+      const clocked = own.replace(/^(SK2 \d{3} )(\d{5})( [^\n]* )- (\S+\n)/, (_, start, bytes, middle, tags) => start + String(Number(bytes) + CLOCK.length - 1).padStart(5, '0') + `${middle}${CLOCK} ${tags}`)
+      const size = itemBytes + clocked.length - own.length
+      await replay.put('/vector', {})
+      await replay.set(replay.keyOf('/vector'), Buffer.from(clocked.padEnd(size, 'x'), 'latin1').subarray(0, size))
       const response = await replay.get('/vector')
       const isHit = response.header('cache-status')?.startsWith('samekey; hit')
       if (out === null) expect([response.status, isHit]).toEqual([200, false])

@@ -1,10 +1,11 @@
 // An entry is untrusted input. Whatever lies in memcached, the client gets either what it says, if it is readable, or
 // the app's answer; never an error of our own, a broken response or a line of the error log.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { judgeByBans } from '../../njs/core/bans.js'
 import { FIXED_BYTES, formatHead, headBytes, parseHead } from '../../njs/core/entry.js'
 import { seeded, type Random } from '../fuzz/random.js'
 import { engines } from '../support/engines.js'
-import { now, startReplayStack, type ReplayStack } from './replay_stack.js'
+import { BANS, CLOCK, now, startReplayStack, type ReplayStack } from './replay_stack.js'
 import { showLogsOnFailure } from './stack.js'
 
 const ROUNDS = 400
@@ -13,7 +14,7 @@ function entry(body: string, bodyKey = ''): string {
   const time = now()
   return formatHead({
     status: 200, bodyBytes: body.length, storedAt: time, initialAge: 0, freshUntil: time + 600, refreshUntil: time + 600, errorUntil: time + 600,
-    bodyKey, clock: '', tags: [], headers: [['Content-Type', 'text/html'], ['ETag', '"a"'], ['Link', '<a>'], ['Link', '<b>'], ['Cache-Control', 'max-age=600']]
+    bodyKey, clock: CLOCK, tags: [], headers: [['Content-Type', 'text/html'], ['ETag', '"a"'], ['Link', '<a>'], ['Link', '<b>'], ['Cache-Control', 'max-age=600']]
   }) + (bodyKey === '' ? body : '')
 }
 
@@ -37,7 +38,10 @@ function mutate(text: string, random: Random): string {
 describe.each(engines)('$id', (engine) => {
   let replay: ReplayStack
   showLogsOnFailure(() => replay?.stack)
-  beforeAll(async () => { replay = await startReplayStack(engine) })
+  beforeAll(async () => {
+    replay = await startReplayStack(engine)
+    await replay.set(`${replay.policy.keyHead}#bans`, BANS)
+  })
   afterAll(async () => {
     const log = await replay.stack.errorLog()
     await replay.stop()
@@ -58,7 +62,8 @@ describe.each(engines)('$id', (engine) => {
       const what = JSON.stringify(item)
 
       const head = parseHead(item.slice(0, Math.max(headBytes(item.slice(0, FIXED_BYTES)), 0)), item.length)
-      const readable = head !== null && Math.max(head.freshUntil, head.refreshUntil) > now() && (head.bodyKey === '' || head.bodyKey === bodyKey)
+      const readable = head !== null && Math.max(head.freshUntil, head.refreshUntil) > now() && (head.bodyKey === '' || head.bodyKey === bodyKey) &&
+        judgeByBans(BANS, head.clock, head.tags, () => '') === 'good'
       if (!readable) {
         expect([response.status, response.body.toString()], what).toEqual([200, 'app'])
         continue

@@ -4,6 +4,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
+import { formatBanList } from '../../njs/core/bans.js'
 import type { EntryHead } from '../../njs/core/entry.js'
 import { formatHead } from '../../njs/core/entry.js'
 import { writeNginxFiles } from '../../nginx/generate.js'
@@ -15,6 +16,10 @@ import { sendRaw, type RawResponse } from '../support/raw_http.js'
 import { startLocalStack, type Stack } from './stack.js'
 
 export const HOST = 'site.test'
+
+/** The clock of entries for which none is given, and the list of bans that has it. */
+export const CLOCK = 'test.1'
+export const BANS = formatBanList({ epoch: 'test', counter: 1, base: 0, markTime: 1, markCounter: 1, bans: [] })
 
 export interface Entry extends Partial<Omit<EntryHead, 'bodyBytes' | 'bodyKey'>> {
   body?: string | Buffer
@@ -78,9 +83,11 @@ export async function startReplayStack({ suite, engine }: Engine, document: Poli
       const storedAt = given.storedAt ?? now()
       const freshUntil = given.freshUntil ?? storedAt + 60
       const head = formatHead({
-        status: 200, initialAge: 0, refreshUntil: freshUntil, errorUntil: freshUntil, clock: '', tags: [], headers: [['Content-Type', 'text/html']],
+        status: 200, initialAge: 0, refreshUntil: freshUntil, errorUntil: freshUntil, clock: CLOCK, tags: [], headers: [['Content-Type', 'text/html']],
         ...given, storedAt, freshUntil, bodyBytes: bytes.length, bodyKey
       })
+      // Memcached may have lost it since the last.
+      if (given.clock === undefined) await set(`${policy.keyHead}#bans`, BANS)
       if (apart) await set(bodyKey, bytes)
       await set(keyOf(target) + suffix, apart ? head : Buffer.concat([Buffer.from(head, 'latin1'), bytes]))
     },
