@@ -15,6 +15,8 @@ interface NginxCommandOptions {
   nginxDir?: string
   policy?: string
   memcached?: string
+  frontCache?: string
+  frontInner?: string
   force?: true
   json?: true
 }
@@ -28,6 +30,8 @@ export function nginxCommand(program: Command, io: Io): void {
     .option('--listen <host:port>', 'what the sample nginx.conf listens on')
     .addOption(engineOption())
     .option('--nginx-dir <dir>', 'the folder as Nginx sees it, for example in a container (default: --out)')
+    .option('--front-cache <dir>', "keep hits for a second in Nginx's own cache, in this folder, best in memory: /dev/shm/samekey")
+    .option('--front-inner <host:port>', 'with it: a loopback port that only Nginx uses (default: 127.0.0.1:8079)')
     .option('--force', 'also overwrite files that samekey did not write')
   withJson(withPolicy(withMemcached(command))).action((options: NginxCommandOptions) => {
     const out = resolve(io.cwd, options.out)
@@ -39,6 +43,8 @@ export function nginxCommand(program: Command, io: Io): void {
       engine: options.engine,
       // Another system's njs may be older than the one that is here.
       ...(options.nginxDir === undefined ? {} : { sharedDict: options.engine === 'qjs' }),
+      ...(options.frontCache === undefined ? {} : { frontCache: options.frontCache }),
+      ...(options.frontInner === undefined ? {} : { frontInner: options.frontInner }),
       ...(options.listen === undefined ? {} : { listen: options.listen })
     }
     const files = generate(generator)

@@ -34,6 +34,10 @@ export interface NginxOptions {
   accessLog?: string
   /** error_log of the sample nginx.conf. Default 'error.log', below the prefix. */
   errorLog?: string
+  /** A folder, best in memory: Nginx's own cache there keeps hits for a second (docs/front-cache.md). Default: none. */
+  frontCache?: string
+  /** Where the look-up in memcached listens behind the front cache: a loopback port that only Nginx uses. Default 127.0.0.1:8079. */
+  frontInner?: string
   /** Networks (`127.0.0.1`, `10.0.0.0/8`) whose clients are told the key in Cache-Status. Default: none. */
   showKeyTo?: string[]
 }
@@ -74,13 +78,16 @@ export function generateNginxFiles(options: NginxOptions): Record<string, string
   }
   Object.assign(places, banPlaces(options))
   Object.assign(places, modePlaces(policy, places))
+  Object.assign(places, frontPlaces(options, places))
   return {
     'samekey.js': readModule('samekey.js'),
     ...(policy.mode === 'full' ? { 'samekey_replay.js': readModule('samekey_replay.js') } : {}),
     'samekey_policy.js': policyModuleSource(policy),
     'samekey.http.conf': fill('samekey.http.conf', places),
     'samekey.server.conf': fill('samekey.server.conf', places),
-    'samekey.location.conf': fill(`samekey.location.${policy.mode}.conf`, places),
+    ...(options.frontCache === undefined
+      ? { 'samekey.location.conf': fill(`samekey.location.${policy.mode}.conf`, places) }
+      : { 'samekey.location.conf': fill('samekey.location.front.conf', places), 'samekey.inner.conf': fill(`samekey.location.${policy.mode}.conf`, places) }),
     'samekey.forward.conf': fill('samekey.forward.conf', places),
     ...(policy.mode === 'full' ? { 'samekey.body.conf': fill('samekey.body.conf', places) } : {}),
     'nginx.conf': fill('nginx.conf', places)
@@ -188,6 +195,12 @@ function modePlaces(policy: LoadedPolicy, places: Record<string, string>): Recor
   }
 }
 
+function frontPlaces({ frontCache, frontInner = '127.0.0.1:8079', policy }: NginxOptions, places: Record<string, string>): Record<string, string> {
+  if (frontCache === undefined) return { frontHttp: '', frontForward: '' }
+  const own = { ...places, frontCache, frontInner, frontBypass: `$samekey_bypass${policy.requestDirectives ? ' $http_cache_control $http_pragma' : ''}` }
+  return { ...own, frontHttp: fill('front.http.conf', own), frontForward: 'proxy_set_header X-Samekey-Client "";\n' }
+}
+
 // ------------------------------------------------------------------------------------------------------- templates
 
 /** Fills every {{place}} of a template; a place without a value is a mistake of ours and must not reach Nginx. */
@@ -226,6 +239,12 @@ function checkOptions(options: NginxOptions): void {
   const plainPath = /^\/[^\s;{}"'\\$]*$/
   if (!plainPath.test(options.directory)) throw new TypeError(`directory: expected an absolute path without spaces, quotes or $, got ${JSON.stringify(options.directory)}`)
   if (options.modulePath && !plainPath.test(options.modulePath)) throw new TypeError(`modulePath: expected an absolute path, got ${JSON.stringify(options.modulePath)}`)
+  if (options.frontCache !== undefined) {
+    if (!plainPath.test(options.frontCache)) throw new TypeError(`frontCache: expected an absolute path, got ${JSON.stringify(options.frontCache)}`)
+    // The server behind it is spoken to in HTTP, and would make another key of $scheme.
+    if (options.policy.scheme === '') throw new TypeError('frontCache: the policy must say the scheme of its pages: "scheme": "https"')
+  }
+  if (options.frontInner !== undefined && !/^127\.0\.0\.1:[0-9]{1,5}$/.test(options.frontInner)) throw new TypeError(`frontInner: expected 127.0.0.1:port, got ${JSON.stringify(options.frontInner)}`)
   if (!ADDRESS.test(options.app)) throw new TypeError(`app: expected host:port or unix:/path, got ${JSON.stringify(options.app)}`)
   if (options.memcached.length === 0) throw new TypeError('memcached: expected at least one host:port')
   for (const server of options.memcached) {

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import getPort from 'get-port'
-import { writeNginxFiles } from '../../nginx/generate.js'
+import { type NginxOptions, writeNginxFiles } from '../../nginx/generate.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
 import type { Engine } from '../../test/support/engines.js'
@@ -23,6 +23,8 @@ export interface SamekeyOptions extends Pick<Engine, 'suite' | 'engine'> {
   writer?: Origin
   /** False where the bytes on the wire are to be those of other subjects. */
   compress: boolean
+  /** Of the front cache, where there is one. */
+  front?: Pick<NginxOptions, 'frontCache' | 'frontInner'>
 }
 
 export async function startSamekey(folder: Folder, { memcached }: Base, options: SamekeyOptions): Promise<Subject> {
@@ -33,7 +35,7 @@ export async function startSamekey(folder: Folder, { memcached }: Base, options:
   const port = await getPort()
   const prefix = await folder.make(id.replace(/\W+/g, '-'))
   writeNginxFiles(prefix, {
-    policy: loadPolicy(policy), directory: prefix, app: origin.address, memcached: addresses, listen: `127.0.0.1:${port}`, engine, workers: 1, accessLog: 'off',
+    policy: loadPolicy(policy), directory: prefix, app: origin.address, memcached: addresses, listen: `127.0.0.1:${port}`, engine, workers: 1, accessLog: 'off', ...options.front,
     modulePath: join(await rootfs(suite), 'usr/lib/nginx/modules/ngx_http_js_module.so')
   })
   await letOneWorkerTakeAll(join(prefix, 'nginx.conf'))

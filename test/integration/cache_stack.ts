@@ -35,6 +35,8 @@ export const said = (response: RawResponse): string => response.header('cache-st
 export interface CacheStackOptions {
   /** For how long the sidecar waits for the app. */
   originTimeoutMs?: number
+  /** A folder for the front cache; none if not given. */
+  frontCache?: string
 }
 
 type App = (req: IncomingMessage, res: ServerResponse) => void
@@ -59,8 +61,9 @@ export async function startCacheStack({ suite, engine }: Engine, document: Polic
   try {
     const stack = await startLocalStack({
       suite, engine,
-      configure: ({ folder, listen, memcached, module }) => {
-        writeNginxFiles(folder, { policy, directory: folder, app: `127.0.0.1:${sidecarPort}`, memcached, listen, engine, modulePath: module, workers: 1 })
+      configure: async ({ folder, listen, memcached, module }) => {
+        const front = options.frontCache === undefined ? {} : { frontCache: options.frontCache, frontInner: `127.0.0.1:${await freePort()}` }
+        writeNginxFiles(folder, { ...front, policy, directory: folder, app: `127.0.0.1:${sidecarPort}`, memcached, listen, engine, modulePath: module, workers: 1 })
       }
     })
     closers.push(() => stack.stop())
