@@ -44,7 +44,6 @@ async function up(origin: URL, options: UpOptions, io: Io): Promise<ExitCode> {
   const listen = parseListen(options.listen)
   const policy = readPolicy(options.policy, io)
   const purge = readPurge(options, io)
-  const programs = findPrograms(io.env, { memcached: memcached === undefined })
   const write = createNotes((text) => io.err(printable(text) + '\n'))
   const note = (text: string, kind = text): void => write(kind, `samekey: ${text}`)
 
@@ -62,7 +61,7 @@ async function up(origin: URL, options: UpOptions, io: Io): Promise<ExitCode> {
     stack = await startStack({
       origin,
       policy,
-      programs,
+      programs: findPrograms(io.env, { memcached: memcached === undefined }),
       engine: options.engine,
       listen,
       ...(memcached === undefined ? {} : { memcached }),
