@@ -64,6 +64,8 @@ interface Turns {
   other: number
 }
 
+let next = 0
+
 async function timePages(body: Buffer, cache?: PageCache): Promise<Turns> {
   const timer = timeCallbacks()
   const server = createServer((req, res) => {
@@ -81,12 +83,14 @@ async function timePages(body: Buffer, cache?: PageCache): Promise<Turns> {
   const client = new Worker(CLIENT, { eval: true })
   const pages: Turns[] = []
   for (let i = 0; i < PAGES; i++) {
-    const url = `http://${HOST}/page-${i}`
+    // Always another page: one that is stored is not asked for from the app.
+    const path = `/page-${next++}`
+    const url = `http://${HOST}${path}`
     const headers = cache && { Host: HOST, 'X-Samekey-Key': resolveUrl(url, cache.policy).key, 'X-Samekey-Forward': 'uri-miss' }
     // Too large to be stored is an end as well.
     const settled = cache && storedOrNot(cache)
     timer.start()
-    client.postMessage({ port, path: `/page-${i}`, agent: false, headers })
+    client.postMessage({ port, path, agent: false, headers })
     await once(client, 'message')
     await settled
     await turn()
