@@ -31,8 +31,11 @@ beforeAll(async () => {
   app = createServer((req, res) => {
     if (req.method === 'PURGE' || req.url === '/.samekey/purge') return void res.writeHead(404).end("the app's own")
     if (req.method === 'POST') return void res.writeHead(204, { 'Cache-Group-Invalidation': `"${(req.url as string).slice(1)}"` }).end()
+    // Its 304 names no tag.
+    if (req.headers['if-none-match'] === '"checked"') return void res.writeHead(304, { 'ETag': '"checked"', 'X-Confirmed': 'yes' }).end()
     const { pathname, searchParams } = new URL(req.url as string, 'http://x')
-    res.setHeader('Cache-Control', 'max-age=600')
+    res.setHeader('Cache-Control', pathname === '/checked' ? 'no-cache' : 'max-age=600')
+    if (pathname === '/checked') res.setHeader('ETag', '"checked"')
     res.setHeader('Cache-Tag', pathname.split('/').filter(Boolean).join(','))
     res.setHeader('Surrogate-Key', searchParams.getAll('key').join(' '))
     for (const group of searchParams.getAll('group')) res.setHeader('Cache-Groups', `"${group}"`)
@@ -140,6 +143,15 @@ test('clients do not see the tag fields, on a miss or on a hit', async () => {
   for (const response of [miss, hit]) expect([response.header('cache-tag'), response.header('surrogate-key')]).toEqual([undefined, undefined])
   const { out } = await runCli(['get', 'http://site.test/hidden/tags?key=k', '--json', '--memcached', memcached.address], { cwd: folder })
   expect(JSON.parse(out)).toMatchObject({ stored: { head: { tags: ['hidden', 'tags', 'k'] } } })
+})
+
+test('a page that the app has confirmed with a 304 keeps its tags', async () => {
+  const stored = await until('it is stored as confirmed', async () => {
+    await visit('//site.test/checked?key=k')
+    const { out } = await runCli(['get', 'http://site.test/checked?key=k', '--json', '--memcached', memcached.address], { cwd: folder })
+    return out.includes('X-Confirmed') ? (JSON.parse(out) as { stored: { head: { tags: string[] } } }).stored : undefined
+  })
+  expect(stored.head.tags).toEqual(['checked', 'k'])
 })
 
 test('raw mode: PURGE, a prefix and everything; tags are refused', async () => {
