@@ -12,6 +12,7 @@ import { fieldOf } from './node_request.js'
 import type { PageClaim } from './page_claim.js'
 import { type Answer, type Choice, replaceResponse } from './replace_response.js'
 import { setField } from './request_fields.js'
+import { withJitter } from './ttl_jitter.js'
 import { staleReason } from './stale.js'
 import { isGzip, isStorable, type Storability, type Storable } from './storable.js'
 import { cacheStatus, newAnswer, NOT_WHOLE, NOTHING, notModified, type Said, storedAnswer } from './stored_answer.js'
@@ -145,7 +146,7 @@ export class Rendering {
     const requestedAt = this.#receivedAt - Math.floor((performance.now() - this.#began) / 1000)
     if (policy.requestDirectives && directivesOf(asked).noStore) return { store: false, reason: 'request-no-store', detail: '' }
     const authorized = fieldOf(asked.req, 'authorization') !== null
-    const verdict = isStorable(head, asked.address.target, policy, { requestedAt, receivedAt: this.#receivedAt, authorized })
+    const verdict = withJitter(isStorable(head, asked.address.target, policy, { requestedAt, receivedAt: this.#receivedAt, authorized }), policy.responses.ttlJitterPercent)
     const tags = verdict.store ? tagsOf(verdict.fields, asked.res, asked.address, policy) : { tags: [] }
     if ('unusable' in tags) return { store: false, reason: 'tags', detail: tags.unusable }
     // A raw entry can say neither for whom it is nor that it is only to be revalidated.

@@ -69,8 +69,6 @@ async function readEntry(reader: Reader, key: string, item: Buffer, wanted: Want
 
 /** docs/invalidation.md: whether no ban covers it. */
 async function isGood({ clock, tags }: EntryHead, { lists, address }: Wanted): Promise<boolean> {
-  // Written before there were any, and for Nginx good.
-  if (clock === '') return true
   const judge = (list: Awaited<ReturnType<BanLists['current']>>) =>
     clockOf(list) === clock ? 'good' : judgeByBans(formatBanList(list), clock, tags, () => `${address.scheme}://${address.host}${address.target}`)
   const judgement = judge(await lists.current())

@@ -159,7 +159,7 @@ function checkUnkeyed(names: string[], problems: PolicyProblem[]): void {
   })
 }
 
-function responseRules({ dropCookies, tagHeaders, showTags, makeEtag, heuristic, stale, revalidateFor, maxTtl }: FilledDocument['responses']): ResponseRules {
+function responseRules({ dropCookies, tagHeaders, showTags, makeEtag, heuristic, stale, revalidateFor, maxTtl, ttlJitter }: FilledDocument['responses']): ResponseRules {
   return {
     dropCookies: cookieNamesRegex(dropCookies),
     tagFields: [...new Set(tagHeaders.map((name) => name.toLowerCase()))],
@@ -170,7 +170,8 @@ function responseRules({ dropCookies, tagHeaders, showTags, makeEtag, heuristic,
     ifErrorSeconds: stale.ifError,
     staleMaxSeconds: stale.max,
     revalidateForSeconds: revalidateFor,
-    maxTtlSeconds: maxTtl
+    maxTtlSeconds: maxTtl,
+    ttlJitterPercent: ttlJitter
   }
 }
 

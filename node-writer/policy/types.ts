@@ -34,6 +34,7 @@ export interface ResponsesDocument {
   stale?: { whileRevalidate?: number; ifError?: number; max?: number }
   revalidateFor?: number
   maxTtl?: number
+  ttlJitter?: number
 }
 
 export interface VariantDocument {
@@ -85,6 +86,8 @@ export interface ResponseRules {
   revalidateForSeconds: number
   /** No item is kept longer than this. */
   maxTtlSeconds: number
+  /** Percent, 0 to 50, by which a freshness lifetime is shortened at most, at random. */
+  ttlJitterPercent: number
 }
 
 /** An ignore pattern by itself, to tell which one decided; in the order of the document. */
