@@ -50,7 +50,8 @@ const FORWARDS: ReadonlySet<string> = new Set(['uri-miss', 'vary-miss', 'stale',
 
 export function readAsked(shared: Shared, req: IncomingMessage, res: ServerResponse, address: PageAddress, url: string): Asked {
   const [forward = '', detail = ''] = String(req.headers[FORWARD_HEADER] ?? '').split('; detail=')
-  return { shared, req, res, address, url, forward: FORWARDS.has(forward) ? forward as Asked['forward'] : forward === '' ? '' : 'miss', detail, client: UNCONDITIONAL }
+  const known = FORWARDS.has(forward) || forward === '' ? forward as Asked['forward'] : 'miss'
+  return { shared, req, res, address, url, forward: known, detail, client: UNCONDITIONAL }
 }
 
 export function wantedBy({ shared, req, address }: Asked): Wanted {

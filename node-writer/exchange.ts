@@ -4,12 +4,12 @@
 // leases say.
 
 import { satisfies } from '../njs/core/request_directives.js'
+import { parseMarker } from '../njs/core/vary.js'
 import { type Asked, directivesOf, seconds, wantedBy } from './asked.js'
 import { isFirst } from './capture.js'
 import { hasPrecondition, takeConditions } from './client_conditions.js'
 import { canRepeat, takeLead, repeatDetached } from './detached_request.js'
 import type { Lead } from './invalidation/lease.js'
-import { parseMarker } from '../njs/core/vary.js'
 import { claimPage, type PageClaim } from './page_claim.js'
 import { Rendering } from './rendering.js'
 import { sendAnswer } from './replace_response.js'
@@ -169,7 +169,9 @@ export class Exchange {
     const wanted = wantedBy(this.#asked)
     try {
       if (claim === null) return null
-      const found = claim.mode === 'raw' ? await readStoredPage(shared.store, wanted) : claim.page.found === null ? null : await readItem(shared.store, claim.key, claim.page.found, { ...wanted, address: claim.address })
+      const found = claim.mode === 'raw'
+        ? await readStoredPage(shared.store, wanted)
+        : claim.page.found === null ? null : await readItem(shared.store, claim.key, claim.page.found, { ...wanted, address: claim.address })
       return found === 'vary-miss' ? null : found
     } catch {
       return null

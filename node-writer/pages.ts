@@ -59,7 +59,8 @@ export class Pages {
   save(page: Page): Promise<SaveOutcome> {
     const { length } = page.body
     if (this.#bytesWaiting + length > MAX_BYTES_WAITING) {
-      this.context.events.tell('dropped', { operation: 'encode', key: page.address.key, error: new Error(`more than ${MAX_BYTES_WAITING} bytes are waiting to be stored`) })
+      const error = new Error(`more than ${MAX_BYTES_WAITING} bytes are waiting to be stored`)
+      this.context.events.tell('dropped', { operation: 'encode', key: page.address.key, error })
       return Promise.resolve('gone')
     }
     this.#bytesWaiting += length
@@ -131,7 +132,9 @@ export class Pages {
     const [body] = encoded.slice(0, -1)
     if (body !== undefined) await store.set(body.key, body.value, { ttlSeconds: ttlSeconds + 60, gzip: body.gzip })
     if (form !== null) await store.set(key, head.value, { ttlSeconds })
-    const isStored = form === null ? await claims.store(claim.page, head.value, { ttlSeconds }) : await form.mark({ ttlSeconds: Math.max(ttlSeconds + 60, MARKER_SECONDS) })
+    const isStored = form === null
+      ? await claims.store(claim.page, head.value, { ttlSeconds })
+      : await form.mark({ ttlSeconds: Math.max(ttlSeconds + 60, MARKER_SECONDS) })
     if (!isStored) return this.#skip(page, 'purged')
     if (rule !== null && !(await this.#isStill(ruleVersion))) {
       // A purge of another spelling may not have known where this page lies.
@@ -147,7 +150,8 @@ export class Pages {
 
   #encode({ status, body, storable, tags, receivedAt }: Page, key: string, clock: string): Promise<Item[] | null> {
     const { policy, compress, store } = this.context
-    return encodeEntry({ status, headers: storable.fields }, body, policy, { key, tags, clock, times: timesOf(storable, receivedAt), compress, maxItemBytes: store.maxItemBytes })
+    const times = timesOf(storable, receivedAt)
+    return encodeEntry({ status, headers: storable.fields }, body, policy, { key, tags, clock, times, compress, maxItemBytes: store.maxItemBytes })
   }
 
   #skip({ url }: Page, reason: 'purged' | 'new-rule' | 'vary' | 'expired', detail = ''): SaveOutcome {

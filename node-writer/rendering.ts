@@ -39,7 +39,12 @@ export class Rendering {
   #receivedAt = 0
 
   /** `stored`: what there is of the page, perhaps stale; `claim`: null when nothing can be stored; `lead`: others wait. */
-  constructor(private readonly asked: Asked, private readonly stored: StoredPage | null, private readonly claim: PageClaim | null, private readonly lead: Lead | null) {}
+  constructor(
+    private readonly asked: Asked,
+    private readonly stored: StoredPage | null,
+    private readonly claim: PageClaim | null,
+    private readonly lead: Lead | null
+  ) {}
 
   /** Makes the request one for the whole page, or for whether the stored one is still that, and watches the response. */
   begin(): void {
@@ -102,7 +107,8 @@ export class Rendering {
   #validated(stored: StoredPage, head: ResponseHead, now: number): Choice {
     const isSame = isSamePage(stored.head.headers, head.headers)
     const fields = isSame ? freshenedFields(stored.head.headers, head.headers) : stored.head.headers
-    const verdict = isSame ? this.#judge({ status: stored.head.status, headers: fields }) : { store: false as const, reason: 'other-validator' as const, detail: '' }
+    const other: Refusal = { store: false, reason: 'other-validator', detail: '' }
+    const verdict = isSame ? this.#judge({ status: stored.head.status, headers: fields }) : other
     if (verdict.store) {
       this.#verdict = verdict
       this.#store(stored.head.status, stored.body, stored.head.tags)
@@ -146,7 +152,8 @@ export class Rendering {
     const requestedAt = this.#receivedAt - Math.floor((performance.now() - this.#began) / 1000)
     if (policy.requestDirectives && directivesOf(asked).noStore) return { store: false, reason: 'request-no-store', detail: '' }
     const authorized = fieldOf(asked.req, 'authorization') !== null
-    const verdict = withJitter(isStorable(head, asked.address.target, policy, { requestedAt, receivedAt: this.#receivedAt, authorized }), policy.responses.ttlJitterPercent)
+    const storability = isStorable(head, asked.address.target, policy, { requestedAt, receivedAt: this.#receivedAt, authorized })
+    const verdict = withJitter(storability, policy.responses.ttlJitterPercent)
     const tags = verdict.store ? tagsOf(verdict.fields, asked.res, asked.address, policy) : { tags: [] }
     if ('unusable' in tags) return { store: false, reason: 'tags', detail: tags.unusable }
     // A raw entry can say neither for whom it is nor that it is only to be revalidated.
@@ -168,7 +175,8 @@ export class Rendering {
     if (!isGzip({ status, headers: storable.fields }, body)) return this.#leave('content-encoding', 'not gzip')
     const wasUncacheable = shared.uncacheable.delete(address.key)
     if (claim === null) return wasUncacheable ? this.#leave('was-uncacheable') : this.#end('gone')
-    const saved = shared.pages.save({ address, url, status, body, storable, ...tags, receivedAt: this.#receivedAt, claim, field: (name) => fieldOf(req, name) })
+    const field = (name: string) => fieldOf(req, name)
+    const saved = shared.pages.save({ address, url, status, body, storable, ...tags, receivedAt: this.#receivedAt, claim, field })
     void saved.then((outcome) => this.#end(outcome))
   }
 
