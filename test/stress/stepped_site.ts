@@ -2,7 +2,7 @@
 // order of everything that matters. One page at a time, a new one for every schedule.
 
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -255,7 +255,8 @@ export class SteppedSite {
   /** As after 900 ms. */
   async expireCopy(node: number): Promise<void> {
     this.#copies[node] = 0
-    await rm(join((this.nodes[node] as Stack).folder, 'bans/list'), { force: true })
+    const folder = join((this.nodes[node] as Stack).folder, 'bans')
+    for (const name of await readdir(folder)) await rm(join(folder, name), { force: true, recursive: true })
   }
 
   /** A copy of the list is gone after two ticks, and so is the bound of a purge. */
