@@ -12,6 +12,7 @@ import { fieldOf } from './node_request.js'
 import type { PageClaim } from './page_claim.js'
 import { type Answer, type Choice, replaceResponse } from './replace_response.js'
 import { setField } from './request_fields.js'
+import { withEarlyRefresh } from './early_refresh.js'
 import { withJitter } from './ttl_jitter.js'
 import { staleReason } from './stale.js'
 import { isGzip, isStorable, type Storability, type Storable } from './storable.js'
@@ -153,7 +154,9 @@ export class Rendering {
     if (policy.requestDirectives && directivesOf(asked).noStore) return { store: false, reason: 'request-no-store', detail: '' }
     const authorized = fieldOf(asked.req, 'authorization') !== null
     const storability = isStorable(head, asked.address.target, policy, { requestedAt, receivedAt: this.#receivedAt, authorized })
-    const verdict = withJitter(storability, policy.responses.ttlJitterPercent)
+    const { ttlJitterPercent, earlyRefreshPercent } = policy.responses
+    // Of a raw entry nobody knows when it was fresh.
+    const verdict = withEarlyRefresh(withJitter(storability, ttlJitterPercent), policy.mode === 'raw' ? 0 : earlyRefreshPercent)
     const tags = verdict.store ? tagsOf(verdict.fields, asked.res, asked.address, policy) : { tags: [] }
     if ('unusable' in tags) return { store: false, reason: 'tags', detail: tags.unusable }
     // A raw entry can say neither for whom it is nor that it is only to be revalidated.

@@ -159,7 +159,7 @@ function checkUnkeyed(names: string[], problems: PolicyProblem[]): void {
   })
 }
 
-function responseRules({ dropCookies, tagHeaders, showTags, makeEtag, heuristic, stale, revalidateFor, maxTtl, ttlJitter }: FilledDocument['responses']): ResponseRules {
+function responseRules({ dropCookies, tagHeaders, showTags, makeEtag, heuristic, stale, revalidateFor, maxTtl, ttlJitter, earlyRefresh }: FilledDocument['responses']): ResponseRules {
   return {
     dropCookies: cookieNamesRegex(dropCookies),
     tagFields: [...new Set(tagHeaders.map((name) => name.toLowerCase()))],
@@ -171,7 +171,8 @@ function responseRules({ dropCookies, tagHeaders, showTags, makeEtag, heuristic,
     staleMaxSeconds: stale.max,
     revalidateForSeconds: revalidateFor,
     maxTtlSeconds: maxTtl,
-    ttlJitterPercent: ttlJitter
+    ttlJitterPercent: ttlJitter,
+    earlyRefreshPercent: earlyRefresh
   }
 }
 

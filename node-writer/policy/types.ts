@@ -35,6 +35,7 @@ export interface ResponsesDocument {
   revalidateFor?: number
   maxTtl?: number
   ttlJitter?: number
+  earlyRefresh?: number
 }
 
 export interface VariantDocument {
@@ -88,6 +89,8 @@ export interface ResponseRules {
   maxTtlSeconds: number
   /** Percent, 0 to 50, by which a freshness lifetime is shortened at most, at random. */
   ttlJitterPercent: number
+  /** Percent, 0 to 50, of a freshness lifetime at whose end a page is refreshed in the background. */
+  earlyRefreshPercent: number
 }
 
 /** An ignore pattern by itself, to tell which one decided; in the order of the document. */

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { engines } from '../support/engines.js'
 import { until } from '../support/until.js'
-import { type CacheStack, startCacheStack } from './cache_stack.js'
+import { type CacheStack, said, startCacheStack } from './cache_stack.js'
 
 let cache: CacheStack
 /** Ends the render of the refresh; set while it is under way. */
@@ -11,9 +11,9 @@ let endRefresh: (() => void) | undefined
 let renders = 0
 
 beforeAll(async () => {
-  cache = await startCacheStack(engines[0] as (typeof engines)[number], {}, (req, res) => {
+  cache = await startCacheStack(engines[0] as (typeof engines)[number], { responses: { earlyRefresh: 50 } }, (req, res) => {
     const number = ++renders
-    const answer = () => { res.writeHead(200, { 'Cache-Control': req.url === '/other' ? 'max-age=600' : 'max-age=1, stale-while-revalidate=600' }).end(`render ${number}`) }
+    const answer = () => { res.writeHead(200, { 'Cache-Control': req.url === '/other' ? 'max-age=600' : req.url === '/early' ? 'max-age=6' : 'max-age=1, stale-while-revalidate=600' }).end(`render ${number}`) }
     if (req.url === '/slow' && number > 1) endRefresh = answer
     else answer()
   })
@@ -59,5 +59,21 @@ describe('a stale page is being refreshed', () => {
     // Nor does it end with its visitor.
     endRefresh?.()
     await until('the new page is served', async () => ((await cache.send('/slow')).body.toString() === 'render 2' ? true : undefined))
+  })
+})
+
+describe('a page that is still fresh, responses.earlyRefresh', () => {
+  test('is made anew in the second half of its time, and nobody waits for it', async () => {
+    const first = (await cache.hit('/early')).body.toString()
+    const visits = [await cache.hit('/early')]
+    await until('the new page is served', async () => {
+      visits.push(await cache.send('/early'))
+      return visits.at(-1)?.body.toString() !== first ? true : undefined
+    })
+    expect(visits.map(said).filter((status) => !status.startsWith('samekey; hit'))).toEqual([])
+    expect(cache.asked.filter(({ url }) => url === '/early').length).toBe(2)
+    // Old enough to be refreshed, and not yet stale.
+    const ages = visits.slice(0, -1).map((visit) => Number(visit.header('age')))
+    expect(Math.max(...ages)).toBeLessThan(6)
   })
 })

@@ -41,7 +41,7 @@ describe('an empty policy', () => {
       prefix: 'samekey', mode: 'full', scheme: 'request', hosts: [], maxTargetBytes: 2048, ignore: [], allowAmbiguous: [], requestNoCache: false, requestDirectives: false,
       query: { ignore: [], ignoreDefaults: true, sort: true }, cookies: { session: [], sessionDefaults: true, except: [] },
       headers: { unkeyed: [], unkeyedDefaults: true }, variants: [], routes: [],
-      responses: { dropCookies: [], tagHeaders: ['Cache-Tag', 'Surrogate-Key'], showTags: false, makeEtag: false, stale: { whileRevalidate: 0, ifError: 0, max: 86400 }, revalidateFor: 3600, maxTtl: 2592000, ttlJitter: 0 }
+      responses: { dropCookies: [], tagHeaders: ['Cache-Tag', 'Surrogate-Key'], showTags: false, makeEtag: false, stale: { whileRevalidate: 0, ifError: 0, max: 86400 }, revalidateFor: 3600, maxTtl: 2592000, ttlJitter: 0, earlyRefresh: 0 }
     })
   })
 
