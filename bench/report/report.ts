@@ -19,10 +19,12 @@ export function writeReport(results: Results): void {
     return `![${name}](${name}.svg)`
   }
   const parts = [head(results), targets(results.targets), hotPage(results, draw), manyPages(results, draw), replay(results), crowd(results), storm(results), cluster(results), storage(results), curves(results, draw)]
+  writeFileSync(join(FOLDER, 'results.json'), JSON.stringify(results) + '\n')
   writeFileSync(join(FOLDER, 'README.md'), parts.filter((part) => part !== '').join('\n\n') + '\n')
 }
 
-function head({ samekey, machine, load, began, seconds, extent }: Results): string {
+function head({ samekey, machine, load, began, seconds, extent, failures }: Results): string {
+  const failed = Object.entries(failures).map(([name, why]) => `\n\nWithout ${name}, which ended early: ${why}`).join('')
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`).join(', ')
   return `# Benchmarks
 
@@ -30,7 +32,7 @@ function head({ samekey, machine, load, began, seconds, extent }: Results): stri
 
 samekey ${samekey.version} (${samekey.commit}), ${began.slice(0, 10)}, ${extent} run of ${Math.round(seconds / 60)} minutes on ${machine.cores} cores of ${machine.cpu}, Linux ${machine.kernel}; ${versions}. Load of the machine ${load.before.toFixed(1)} before and ${load.after.toFixed(1)} after.
 
-All in one run on one machine, load and servers on the same cores: read ratios, not requests a second. CPU is user and system time of the worker processes per request, medians of interleaved rounds; "whole system" adds memcached and the app. Each subject answers the same bytes, checked before it is measured. Nginx has one worker, wrk 32 keep-alive connections. How to repeat it: \`npm run bench -- --json results.json --report\`; what is in it: [bench/](../../bench/README.md).`
+All in one run on one machine, load and servers on the same cores: read ratios, not requests a second. CPU is user and system time of the worker processes per request, medians of interleaved rounds; "whole system" adds memcached and the app. Each subject answers the same bytes, checked before it is measured. Nginx has one worker, wrk 32 keep-alive connections. How to repeat it: \`npm run bench -- --json results.json --report\`; what is in it: [bench/](../../bench/README.md). Every raw round: [results.json](results.json).${failed}`
 }
 
 function targets(measured: readonly Measured[]): string {

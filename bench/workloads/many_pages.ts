@@ -16,6 +16,9 @@ import { PEERS_ENGINE } from './hot_page.js'
 
 const ASKED = 200_000
 
+/** Of all requests. */
+const MOST_MISSES = 1 / 10_000
+
 export async function manyPages(folder: Folder, options: RoundOptions & { pages: number }): Promise<Samples> {
   const { suite } = PEERS_ENGINE
   const memcached = await folder.startMemcached()
@@ -39,7 +42,9 @@ export async function manyPages(folder: Folder, options: RoundOptions & { pages:
   const before = await rendersOf(subjects)
   const samples = await measureRounds(cases, options)
   const missed = (await rendersOf(subjects)).map((renders, i) => renders - (before[i] as number))
-  if (missed.some((renders) => renders > 0)) throw new Error(`pages were rendered again meanwhile: ${subjects.map(({ id }, i) => `${id} ${missed[i]}`).join(', ')}`)
+  const asked = subjects.map(({ id }) => (samples[id] ?? []).reduce((sum, { requests }) => sum + requests, 0))
+  // A look-up may once in a long while take longer than Nginx waits, on a busy machine.
+  if (missed.some((renders, i) => renders > (asked[i] as number) * MOST_MISSES)) throw new Error(`pages were rendered again meanwhile: ${subjects.map(({ id }, i) => `${id} ${missed[i]}`).join(', ')}`)
   return samples
 }
 
