@@ -55,5 +55,7 @@ export interface Results {
   targets: Measured[]
   /** Why a workload ended early, by its name. */
   failures: Record<string, string>
+  /** What each workload was measured on, where a run was resumed on a later commit. */
+  commits: Record<string, string>
   workloads: Workloads
 }

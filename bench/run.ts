@@ -24,7 +24,7 @@ const USAGE = `npm run bench -- [--quick] [--only NAMES] [--rounds N] [--json FI
   --only     some workloads, with commas between them: hotPage manyPages replay crowd purgeStorm cluster memory writer curves
   --rounds   rounds of the interleaved workloads; default 5
   --json     where the results go, with every raw round; written after each workload
-  --resume   keep the workloads that FILE has already, from a run of the same commit that was ended early
+  --resume   keep the workloads that FILE has already, from a run that was ended early; the report says what is of another commit
   --report   write docs/benchmarks/ from the results of this run`
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -84,16 +84,12 @@ async function begin(extent: Results['extent']): Promise<Results> {
   const load = loadOfMachine()
   return {
     samekey: { version: (JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string }).version, commit: commitOf(root) },
-    extent, began: new Date().toISOString(), seconds: 0, machine: await describeMachine(), load: { before: load, after: load }, targets: measureTargets({}), failures: {}, workloads: {}
+    extent, began: new Date().toISOString(), seconds: 0, machine: await describeMachine(), load: { before: load, after: load }, targets: measureTargets({}), failures: {}, commits: {}, workloads: {}
   }
 }
 
-/** Throws when it was measured on something else. */
 function readEarlier(file: string): Results | null {
-  if (!existsSync(file)) return null
-  const earlier = JSON.parse(readFileSync(file, 'utf8')) as Results
-  if (earlier.samekey.commit !== commitOf(root)) throw new Error(`${file} is of commit ${earlier.samekey.commit}, not ${commitOf(root)}`)
-  return earlier
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) as Results : null
 }
 
 /** Adds to `results` what they do not have yet; `save` is called after each workload. */
@@ -107,6 +103,7 @@ async function measure(results: Results, plan: Partial<Run>, names: readonly (ke
     delete results.failures[name]
     try {
       workloads[name] = await plan[name]?.(rounds, log)
+      results.commits[name] = commitOf(root)
     } catch (error) {
       // What the others measured is kept.
       results.failures[name] = (error as Error).message

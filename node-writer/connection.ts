@@ -71,7 +71,10 @@ export class Connection {
         finish()
       }
       const fail = (error: StoreError) => settle(() => reject(error))
-      const timer = setTimeout(() => this.#drop(this.#error('timeout', `no answer within ${this.timeoutMs} ms`)), this.timeoutMs)
+      // After a long turn of the app the timer comes before an answer that has long been here: that is read first.
+      const timer = setTimeout(() => setImmediate(() => {
+        if (this.#pending.has(fail)) this.#drop(this.#error('timeout', `no answer within ${this.timeoutMs} ms`))
+      }), this.timeoutMs)
       this.#pending.add(fail)
       this.#bytesInFlight += bytes
 
