@@ -2,10 +2,9 @@
 // and asked for. No visitor's page is touched.
 
 import { randomBytes } from 'node:crypto'
-import { clockOf } from '../../njs/core/bans.js'
 import { formatHead } from '../../njs/core/entry.js'
+import { createInvalidation } from '../../node-writer/invalidation/invalidation.js'
 import { resolveUrl } from '../../node-writer/key.js'
-import { type Bans, readBans } from '../../node-writer/listing/item_state.js'
 import type { LoadedPolicy } from '../../node-writer/policy/types.js'
 import { Store, StoreError } from '../../node-writer/store.js'
 import { type Checks, fail, ok } from './check.js'
@@ -22,12 +21,13 @@ const PROBE = 'probe'
 /** As many pages as it takes to meet most servers. */
 export async function* checkServed(ask: (path: string, host: string) => Promise<Answer>, policy: LoadedPolicy, memcached: string): Checks {
   const store = new Store({ memcached, timeoutMs: 2000 })
+  const { lists } = createInvalidation(policy, store)
   const host = policy.document.hosts.find((name) => !name.includes('*')) ?? HOST
   const paths = Array.from({ length: 4 * store.servers.length }, () => `/samekey-doctor-${randomBytes(8).toString('hex')}`)
   try {
     for (const path of paths) {
       const { key, bypass } = resolveUrl(`http://${host}${path}`, policy)
-      if (bypass === '') await store.set(key, probeOf(policy, await readBans(store, policy)), { ttlSeconds: 30 })
+      if (bypass === '') await store.set(key, policy.mode === 'raw' ? Buffer.from(PROBE) : probeOf(await lists.clock()), { ttlSeconds: 30 })
       const { cacheStatus, body } = await ask(path, host)
       if (bypass === '') await store.delete(key)
       if (/detail=memcached/.test(cacheStatus)) {
@@ -53,10 +53,9 @@ export async function* checkServed(ask: (path: string, host: string) => Promise<
   }
 }
 
-/** With the clock that a render beginning now would have. */
-function probeOf(policy: LoadedPolicy, { list }: Bans): Buffer {
-  if (policy.mode === 'raw') return Buffer.from(PROBE)
+/** `clock`: what a render that begins now would have; a memcached without a ban list gets its first one for that. */
+function probeOf(clock: string): Buffer {
   const now = Math.floor(Date.now() / 1000)
   const until = { freshUntil: now + 30, refreshUntil: now + 30, errorUntil: now + 30 }
-  return Buffer.from(formatHead({ status: 200, bodyBytes: PROBE.length, storedAt: now, initialAge: 0, ...until, bodyKey: '', clock: list === null ? '' : clockOf(list), tags: [], headers: [['Content-Type', 'text/plain']] }) + PROBE)
+  return Buffer.from(formatHead({ status: 200, bodyBytes: PROBE.length, storedAt: now, initialAge: 0, ...until, bodyKey: '', clock, tags: [], headers: [['Content-Type', 'text/plain']] }) + PROBE)
 }
