@@ -4,6 +4,7 @@
 import { EventEmitter } from 'node:events'
 import type { CaptureReason } from './capture.js'
 import type { RequestReason } from './eligible.js'
+import type { PurgeError } from './purge.js'
 import type { PurgeRecord } from './purge_record.js'
 import type { ResponseReason } from './storable.js'
 import { StoreError } from './store.js'
@@ -28,7 +29,7 @@ export interface PageCacheEvents {
   stored: [{ key: string; url: string; bytes: number; ttlSeconds: number }]
   /** `detail` names the field, directive, status or rule; '' when there is nothing to add. */
   skipped: [{ url: string; reason: SkipReason; detail: string }]
-  /** A purge has come to its end: who asked for what, and what came of it. Also those that an unsafe request causes. */
+  /** A purge has come to its end, or waits for a server: who asked for what, and what came of it. Also those that an unsafe request causes. */
   purge: [PurgeRecord]
   /** Nginx and the app disagree about a key: they have different policies or versions. Nothing was stored. */
   drift: [{ url: string; nginxKey: string; writerKey: string }]
@@ -58,5 +59,9 @@ export class Events extends EventEmitter<PageCacheEvents> {
   fail(operation: Operation, key: string, error: Error): void {
     const notAsked = error instanceof StoreError && (error.code === 'down' || error.code === 'busy')
     this.tell(notAsked ? 'dropped' : 'error', { operation, key, error })
+  }
+
+  unacknowledged({ failures }: PurgeError): void {
+    for (const { key, error } of failures) this.tell('error', { operation: 'purge', key, error })
   }
 }

@@ -41,7 +41,10 @@ export interface PageCache {
    * understood, and with a PurgeError when a server did not acknowledge: ask again then.
    */
   purge(what: string | readonly string[] | PurgeRequest): Promise<PurgeResult>
-  /** Lets what is being stored end, at most a few times `timeoutMs`, and closes the connections. */
+  /**
+   * Lets what is being stored end, asks a last time for the purges of unsafe requests that memcached has not acknowledged
+   * yet, all within a few times `timeoutMs`, and closes the connections.
+   */
   close(): Promise<void>
 }
 

@@ -109,12 +109,12 @@ async function deletePages(keys: readonly string[], { policy, store }: PurgeCont
         // First: from then on no render that had begun can be stored.
         if (policy.mode === 'raw') await remove(besideKeyOf(key))
         if (await remove(key)) deleted++
+        // Only that the next visitor does not wait for a render which will not be stored.
+        await remove(leaseKeyOf(key)).catch(() => {})
       } catch (error) {
         // What belongs to a page may lie on another server than the page.
         failures.push({ key, server: error instanceof StoreError ? error.server : store.serverOf(key), error: error as Error })
       }
-      // Only that the next visitor does not wait for a render which will not be stored.
-      await remove(leaseKeyOf(key)).catch(() => {})
     }))
   }
   return deleted

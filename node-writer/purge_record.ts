@@ -10,8 +10,11 @@ export interface PurgeRecord {
   by: string
   /** What was asked for, as it was written. */
   asked: Omit<PurgeRequest, 'by'>
-  /** 'failed': some servers did not acknowledge. 'refused': it could not be understood, or its token was wrong; nothing was purged. */
-  outcome: 'done' | 'failed' | 'refused'
+  /**
+   * 'failed': some servers did not acknowledge. 'waiting': the same, and what is missing is repeated until they do.
+   * 'refused': it could not be understood, or its token was wrong; nothing was purged.
+   */
+  outcome: 'done' | 'failed' | 'waiting' | 'refused'
   /** As in PurgeResult. */
   pages: PurgeResult['pages']
   deleted: number
@@ -27,9 +30,9 @@ export interface PurgeRecord {
 
 const NOTHING: PurgeResult = { pages: [], deleted: 0, bans: [], clock: '' }
 
-/** A refusal of which nothing more is known. */
-export function refusal(by: string, error: string): PurgeRecord {
-  return { time: new Date().toISOString(), by, asked: {}, outcome: 'refused', ...NOTHING, failures: [], error, ms: 0 }
+/** What came to nothing before any server was asked. */
+export function notCarriedOut(outcome: 'failed' | 'refused', { by = '', ...asked }: PurgeRequest, error: string): PurgeRecord {
+  return { time: new Date().toISOString(), by, asked, outcome, ...NOTHING, failures: [], error, ms: 0 }
 }
 
 /**

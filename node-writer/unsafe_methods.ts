@@ -6,7 +6,14 @@ import type { ResponseHead } from './capture.js'
 import { parseGroupInvalidation } from './http/cache_groups.js'
 import { joinFields } from './http/fields.js'
 import { readRequest } from './node_request.js'
-import type { PurgeRequest } from './purge_request.js'
+
+export interface Invalidated {
+  /** Absolute. */
+  urls: readonly string[]
+  groups: readonly string[]
+  /** The origin of the groups. */
+  site: string
+}
 
 /** RFC 9110 §9.2.1: all but these may change something, also methods that nobody here knows. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
@@ -19,7 +26,7 @@ export function isUnsafe(method: string | undefined): boolean {
  * What a response to an unsafe request makes invalid: its own URL and Location and Content-Location of the same host, when
  * it says that it succeeded, and the groups that it names. Null for nothing.
  */
-export function invalidatedBy(req: IncomingMessage, head: ResponseHead, mode: Mode): PurgeRequest | null {
+export function invalidatedBy(req: IncomingMessage, head: ResponseHead, mode: Mode): Invalidated | null {
   const { scheme, host, target } = readRequest(req)
   const origin = `${scheme}://${host}`
   const own = origin + target
@@ -31,7 +38,7 @@ export function invalidatedBy(req: IncomingMessage, head: ResponseHead, mode: Mo
   // Raw entries belong to no group.
   const groups = mode === 'raw' ? [] : parseGroupInvalidation(req.method as string, fields['cache-group-invalidation'] ?? '')
   if (urls.length + groups.length === 0) return null
-  return { urls: [...new Set(urls)], ...(groups.length === 0 ? {} : { groups, site: origin }), by: `${req.method} ${own}` }
+  return { urls: [...new Set(urls)], groups, site: origin }
 }
 
 /** Another host's pages are not for this app to invalidate. */

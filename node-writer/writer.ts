@@ -11,7 +11,8 @@ import { Pages } from './pages.js'
 import type { LoadedPolicy } from './policy/types.js'
 import { PurgeError, type PurgeResult } from './purge.js'
 import { PurgeHttp, type PurgeHttpOptions } from './purge_http.js'
-import { purge, refusal } from './purge_record.js'
+import { notCarriedOut, purge, type PurgeRecord } from './purge_record.js'
+import { PurgeRepeats } from './purge_repeats.js'
 import { type PurgeRequest, siteOf } from './purge_request.js'
 import { holdResponse } from './hold_response.js'
 import { replaceResponse } from './replace_response.js'
@@ -52,6 +53,7 @@ export class Writer {
   readonly #shared: Shared
   readonly #site: string | undefined
   readonly #purgeHttp: PurgeHttp | undefined
+  readonly #repeats: PurgeRepeats
 
   constructor(readonly policy: LoadedPolicy, readonly options: PageCacheOptions) {
     const { events } = this
@@ -68,8 +70,9 @@ export class Writer {
     this.#site = options.site ?? siteOf(policy)
     this.#purgeHttp = options.purge && new PurgeHttp(options.purge, {
       purge: (request) => this.purge(request),
-      onRefused: (by, error) => events.tell('purge', refusal(by, error))
+      onRefused: (by, error) => events.tell('purge', notCarriedOut('refused', { by }, error))
     })
+    this.#repeats = new PurgeRepeats((request, onRecord) => this.#carryOut(request, onRecord), events)
     if (options.logger !== undefined) this.#log(options.logger)
   }
 
@@ -102,8 +105,7 @@ export class Writer {
     replaceResponse(res, { mayReplace: false, maxBodyBytes: 0 }, (head) => {
       const invalidated = invalidatedBy(req, head, this.policy.mode)
       if (invalidated === null) return { add: null }
-      // What fails is an event.
-      purged = this.purge(invalidated).then(() => undefined, () => undefined)
+      purged = this.#repeats.purge(invalidated, `${req.method} ${describe(req)}`)
       this.#shared.pages.after(purged)
       return { add: null }
     })
@@ -111,18 +113,22 @@ export class Writer {
   }
 
   async purge(request: PurgeRequest): Promise<PurgeResult> {
-    const { store, invalidation } = this.#shared
-    const context = { policy: this.policy, store, lists: invalidation.lists, items: invalidation.items }
     try {
-      return await purge(request, this.#site, context, (record) => this.events.tell('purge', record))
+      return await this.#carryOut(request, (record) => this.events.tell('purge', record))
     } catch (error) {
-      if (error instanceof PurgeError) for (const { key, error: cause } of error.failures) this.events.tell('error', { operation: 'purge', key, error: cause })
+      if (error instanceof PurgeError) this.events.unacknowledged(error)
       throw error
     }
   }
 
+  #carryOut(request: PurgeRequest, onRecord: (record: PurgeRecord) => void): Promise<PurgeResult> {
+    const { store, invalidation } = this.#shared
+    return purge(request, this.#site, { policy: this.policy, store, lists: invalidation.lists, items: invalidation.items }, onRecord)
+  }
+
   async close(): Promise<void> {
     await this.#shared.pages.settled()
+    await this.#repeats.close()
     this.#shared.store.close()
   }
 
