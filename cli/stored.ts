@@ -16,7 +16,8 @@ import { CliError } from './io.js'
 
 /** What is printed as JSON. */
 export interface Stored {
-  state: State | 'absent'
+  /** 'ruleless': it was stored by a rule of its path for the query which is gone, or found by one and stored without it. */
+  state: State | 'absent' | 'ruleless'
   /** Where it lies: the page's key, another one by the rule of its path, or a second key. */
   key: string
   bytes: number
@@ -58,19 +59,26 @@ async function look(store: Store, verdict: Verdict, policy: LoadedPolicy, bans: 
   const read = (key: string, role: 'page' | 'second'): Promise<Found & ItemReading> => readAt(store, key, role, url, policy, bans)
 
   const page = { ...verdict, target: verdict.forward }
-  let found = await read(page.key, 'page')
-  if (found.stored.state === 'absent' && policy.mode === 'full') {
-    const rule = await readRule(store, page, policy)
-    const other = rule === null ? page.key : keyByRule(page, rule, policy)
-    if (other !== page.key) found = await read(other, 'page')
+  const lookAt = async (key: string): Promise<Found> => {
+    const found = await read(key, 'page')
+    const { marker } = found
+    if (marker === null) return found
+    const vary = { fields: marker.fields, forms: marker.digests.length }
+    const second = secondKey(key, marker.token, marker.fields, field)
+    const entry = second !== '' && marker.digests.includes(digestOf(second)) ? await read(second, 'second') : null
+    const shown = entry === null || entry.stored.state === 'absent' ? found : entry
+    return { stored: { ...shown.stored, vary }, body: shown.body }
   }
-  const { marker } = found
-  if (marker === null) return found
-  const vary = { fields: marker.fields, forms: marker.digests.length }
-  const second = secondKey(found.stored.key, marker.token, marker.fields, field)
-  const entry = second !== '' && marker.digests.includes(digestOf(second)) ? await read(second, 'second') : null
-  const shown = entry === null || entry.stored.state === 'absent' ? found : entry
-  return { stored: { ...shown.stored, vary }, body: shown.body }
+  const own = await lookAt(page.key)
+  const needsRule = own.stored.state === 'absent' || (own.stored.head !== null && own.stored.head.rule !== '')
+  if (policy.mode === 'raw' || !needsRule) return own
+  const rule = await readRule(store, page, policy)
+  if (own.stored.head !== null && own.stored.head.rule === rule?.token) return own
+  const key = rule === null ? page.key : keyByRule(page, rule, policy)
+  const other = rule === null || key === page.key ? null : await lookAt(key)
+  if (other !== null && other.stored.head !== null && other.stored.head.rule === rule?.token) return other
+  const shown = other === null || other.stored.state === 'absent' ? own : other
+  return shown.stored.head === null ? shown : { ...shown, stored: { ...shown.stored, state: 'ruleless' } }
 }
 
 async function readAt(store: Store, key: string, role: 'page' | 'second', url: string, policy: LoadedPolicy, bans: Bans): Promise<Found & ItemReading> {

@@ -37,6 +37,8 @@ function judgement({ state, head, ageSeconds, freshForSeconds, listClock }: Stor
       return `${age}, purged: a ban covers it (its clock ${head?.clock || 'none'}, now ${listClock})`
     case 'disowned':
       return `${age}, not used: ${listClock === null ? 'there is no ban list' : `it is of another ban list (its clock ${head?.clock || 'none'}, now ${listClock})`}`
+    case 'ruleless':
+      return `${age}, not used: it was not stored by the rule that its path has now for the query (No-Vary-Search)`
     case 'fresh':
       return `${age}, fresh for ${left} s`
     case 'stale':

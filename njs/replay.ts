@@ -39,6 +39,8 @@ function replayReply(reply: NginxHTTPRequest): void {
     const age = +numbers.slice(32, 42) + Math.max(seconds - +numbers.slice(21, 31), 0)
     const clock = variables.samekey_clock as string
     if (isCurrent(variables, clock, now)) return answer(r, item, bytes, status, age, 'hit; ttl=' + ttl, '@samekey_body')
+    // What was stored by a rule of its path is good only with that.
+    if (clock.indexOf(';') >= 0) return replayAny(r, reply, answer)
     checkBans(r, clock, variables.samekey_tags as string, '', (good) => {
       if (good) answer(r, item, bytes, status, age, 'hit; ttl=' + ttl, '@samekey_body')
       else leave(r, 'stale; detail=purged', false)

@@ -1,5 +1,5 @@
-// Every way of a replay but that of replay.ts, in this order: looked up, also where a query rule or a vary marker leads
-// to, judged by the ban list and the clock, narrowed by a condition or a range, answered.
+// Every way of a replay but that of replay.ts, in this order: looked up, also where a vary marker or the rule of the
+// path leads to, judged by that rule, the ban list and the clock, narrowed by a condition or a range, answered.
 
 import checkBans from './bans.js'
 import type { EntryHead } from './core/entry.js'
@@ -7,6 +7,7 @@ import { FIXED_BYTES, headBytes, parseHead } from './core/entry.js'
 import judge from './judge.js'
 import leave from './leave.js'
 import narrow from './narrow.js'
+import type { Ruled } from './search.js'
 import search from './search.js'
 import secondKey from './second_key.js'
 
@@ -16,8 +17,8 @@ export type Answer = (r: NginxHTTPRequest, item: Buffer, bytes: number, status: 
 interface Search {
   /** '' for the page's own. */
   key: string
-  /** The canonical target of what lies there; '' for the request's. */
-  target: string
+  /** Null as long as it is not the rule of the path that leads there. */
+  ruled: Ruled | null
   /** What it is called when nothing is there (RFC 9211 §2.2). */
   miss: string
   appAway: boolean
@@ -34,7 +35,7 @@ interface Entry {
 
 /** `reply` is that of the look-up of $samekey_key; null when the app is away, and nothing has been looked up. */
 export default function replayAny(r: NginxHTTPRequest, reply: NginxHTTPRequest | null, answer: Answer): void {
-  const own = { key: '', target: '', miss: 'uri-miss', appAway: reply === null, answer: answer }
+  const own = { key: '', ruled: null, miss: 'uri-miss', appAway: reply === null, answer: answer }
   if (reply === null) lookUp(r, own)
   else read(r, reply, own)
 }
@@ -57,34 +58,51 @@ function orLeave(r: NginxHTTPRequest, wanted: Search, run: () => void): void {
 }
 
 function read(r: NginxHTTPRequest, reply: NginxHTTPRequest, wanted: Search): void {
-  const key = wanted.key
-  const target = wanted.target
   const miss = wanted.miss
   const appAway = wanted.appAway
-  const answer = wanted.answer
   const item = reply.status === 200 ? (reply.responseBuffer as Buffer) : null
   const start = item === null ? '' : item.slice(0, FIXED_BYTES).toString()
   // A render is under way (docs/invalidation.md), and nothing is stored.
   if (item === null || start.startsWith('SKC1 ')) {
     if (reply.status !== 404 && reply.status !== 200) return leave(r, miss + '; detail=memcached-' + reply.status, appAway)
-    if (key !== '' || (r.variables.samekey_forward as string).indexOf('?') < 0) return leave(r, miss, appAway)
-    return search(r, (other, itsTarget) => {
-      if (other === '') leave(r, miss, appAway)
-      else lookUp(r, { key: other, target: itsTarget, miss: miss, appAway: appAway, answer: answer })
-    })
+    return lookElsewhere(r, wanted)
   }
   const bytes = headBytes(start)
   if (bytes < 0 && miss === 'uri-miss' && start.startsWith('SKV2 ')) {
-    const second = secondKey(r, key === '' ? (r.variables.samekey_key as string) : key, item.toString())
-    if (second === '') return leave(r, 'vary-miss', appAway)
-    return lookUp(r, { key: second, target: target, miss: 'vary-miss', appAway: appAway, answer: answer })
+    const second = secondKey(r, wanted.key || (r.variables.samekey_key as string), item.toString())
+    const form = { key: second, ruled: wanted.ruled, miss: 'vary-miss', appAway: appAway, answer: wanted.answer }
+    return second === '' ? lookElsewhere(r, form) : lookUp(r, form)
   }
   const head = bytes < 0 ? null : parseHead(item.slice(0, bytes).toString(), item.length)
   if (head === null) return leave(r, 'uri-miss; detail=unreadable', appAway)
-  checkBans(r, head.clock, head.tags.join(','), target, (good) => {
+  const entry = { head: head, item: item, bytes: bytes }
+  if (wanted.ruled === null && head.rule === '') return check(r, entry, wanted)
+  if (wanted.ruled !== null) return head.rule === wanted.ruled.token ? check(r, entry, wanted) : leave(r, miss, appAway)
+  search(r, (ruled) => {
     orLeave(r, wanted, () => {
-      if (good) use(r, { head: head, item: item, bytes: bytes }, wanted)
-      else leave(r, 'stale; detail=purged', appAway)
+      if (ruled !== null && ruled.token === head.rule) check(r, entry, wanted)
+      else goElsewhere(r, wanted, ruled)
+    })
+  })
+}
+
+/** Nothing of use lies under the page's own key. */
+function lookElsewhere(r: NginxHTTPRequest, wanted: Search): void {
+  if (wanted.ruled !== null || (r.variables.samekey_forward as string).indexOf('?') < 0) return leave(r, wanted.miss, wanted.appAway)
+  search(r, (ruled) => orLeave(r, wanted, () => goElsewhere(r, wanted, ruled)))
+}
+
+function goElsewhere(r: NginxHTTPRequest, wanted: Search, ruled: Ruled | null): void {
+  if (ruled === null || ruled.target === r.variables.samekey_forward) return leave(r, wanted.miss, wanted.appAway)
+  lookUp(r, { key: ruled.key, ruled: ruled, miss: 'uri-miss', appAway: wanted.appAway, answer: wanted.answer })
+}
+
+function check(r: NginxHTTPRequest, entry: Entry, wanted: Search): void {
+  const head = entry.head
+  checkBans(r, head.clock, head.tags.join(','), wanted.ruled === null ? '' : wanted.ruled.target, (good) => {
+    orLeave(r, wanted, () => {
+      if (good) use(r, entry, wanted)
+      else leave(r, 'stale; detail=purged', wanted.appAway)
     })
   })
 }

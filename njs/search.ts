@@ -1,13 +1,22 @@
-// A page that is not there under its own key may be there under that of another query: the path can have declared which
-// differences of the query it does not read (njs/core/no_vary_search.ts).
+// A path can have declared which differences of the query it does not read (njs/core/no_vary_search.ts). A page that is
+// not there under its own key may then be there under that of another query, and what lies there is good only with the
+// rule by which it was stored.
 
 import crypto from 'crypto'
 import policy from 'samekey_policy.js'
 import { pageKey, searchRuleKey } from './core/key.js'
 import { applySearchRule, parseSearchRule } from './core/no_vary_search.js'
 
-/** Calls `done` with the key and target by the path's rule, or '' for both when there is no rule or it changes nothing. */
-export default function search(r: NginxHTTPRequest, done: (key: string, target: string) => void): void {
+/** By the path's rule. */
+export interface Ruled {
+  key: string
+  /** Canonical. */
+  target: string
+  token: string
+}
+
+/** Calls `done` with where the page lies by the rule of its path; null when the path has none. */
+export default function search(r: NginxHTTPRequest, done: (ruled: Ruled | null) => void): void {
   const variables = r.variables
   // As verdict.ts writes it: `key`, or `key forward host variants`.
   const variants = (variables.samekey_verdict as string).split(' ')[3] || ''
@@ -17,9 +26,9 @@ export default function search(r: NginxHTTPRequest, done: (key: string, target: 
   variables.samekey_second_key = searchRuleKey(scheme, host, target, policy(), sha256Hex)
   r.subrequest('/.samekey/second', { method: 'GET' }, (reply) => {
     const rule = reply.status === 200 ? parseSearchRule(reply.responseText as string) : null
-    const other = rule === null ? target : applySearchRule(target, rule)
-    if (other === target) done('', '')
-    else done(pageKey(scheme, host, other, variants, policy(), sha256Hex), other)
+    if (rule === null) return done(null)
+    const other = applySearchRule(target, rule)
+    done({ key: pageKey(scheme, host, other, variants, policy(), sha256Hex), target: other, token: rule.token })
   })
 }
 

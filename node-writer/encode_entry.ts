@@ -36,6 +36,8 @@ export interface EntryOptions {
   tags?: string[]
   /** The logical clock of before the render (docs/invalidation.md). Default none. */
   clock?: string
+  /** The token of the rule of its path for the query. Default none. */
+  rule?: string
   times: EntryTimes
   /** Compress what is worth it. */
   compress: boolean
@@ -70,6 +72,7 @@ export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Poli
     errorUntil: options.times.errorUntil,
     bodyKey,
     clock: options.clock ?? '',
+    rule: options.rule ?? '',
     tags: options.tags ?? [],
     headers: stored.headers
   })

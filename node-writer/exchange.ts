@@ -13,7 +13,7 @@ import type { Lead } from './invalidation/lease.js'
 import { claimPage, type PageClaim } from './page_claim.js'
 import { Rendering } from './rendering.js'
 import { sendAnswer } from './replace_response.js'
-import { keyByRule, readRule } from './search_rules.js'
+import { hasQuery, keyByRule, readRule } from './search_rules.js'
 import { secondKey } from './second_keys.js'
 import { storedAnswer } from './stored_answer.js'
 import { readItem, readStoredPage, type StoredPage } from './stored_page.js'
@@ -91,7 +91,7 @@ export class Exchange {
     const { policy, reads } = shared
     if (policy.mode === 'raw') return address.key
     try {
-      const rule = await readRule(reads, address, policy)
+      const rule = hasQuery(address) ? await readRule(reads, address, policy) : null
       const key = rule === null ? address.key : keyByRule(address, rule, policy)
       const item = isForm ? await reads.get(key) : null
       const marker = item === null ? null : parseMarker(item.value.toString('latin1'))
@@ -141,7 +141,7 @@ export class Exchange {
 
   async #claim(lead: Lead | null): Promise<boolean> {
     const { shared, address, req, res, forward } = this.#asked
-    const claim = await within(shared.timeoutMs, claimPage(address, shared.policy, shared.invalidation)).catch((error: Error) => {
+    const claim = await within(shared.timeoutMs, claimPage(address, shared.policy, shared.invalidation, shared.pages.hasRules)).catch((error: Error) => {
       shared.events.fail('claim', address.key, error)
       return null
     })
@@ -165,13 +165,13 @@ export class Exchange {
   }
 
   async #readAt(claim: PageClaim | null): Promise<StoredPage | null> {
-    const { shared } = this.#asked
+    const { shared, address } = this.#asked
     const wanted = wantedBy(this.#asked)
     try {
       if (claim === null) return null
       const found = claim.mode === 'raw'
         ? await readStoredPage(shared.store, wanted)
-        : claim.page.found === null ? null : await readItem(shared.store, claim.key, claim.page.found, { ...wanted, address: claim.address })
+        : claim.page.found === null ? null : await readItem(shared.store, claim.key, claim.page.found, wanted, claim.key === address.key ? null : claim.rule?.rule ?? null)
       return found === 'vary-miss' ? null : found
     } catch {
       return null

@@ -50,6 +50,7 @@ export interface PagesContext {
 export type SaveOutcome = 'stored' | 'gone' | 'uncacheable'
 
 export class Pages {
+  #hasRules = false
   readonly #work = new Set<Promise<unknown>>()
   #bytesWaiting = 0
 
@@ -67,6 +68,11 @@ export class Pages {
     const saved = this.#save(page).finally(() => { this.#bytesWaiting -= length })
     this.after(saved)
     return saved
+  }
+
+  /** Whether a page has been seen that has a rule for its path: this is for all of a process, and only spares others the search. */
+  get hasRules(): boolean {
+    return this.#hasRules
   }
 
   forget(key: string): void {
@@ -103,7 +109,7 @@ export class Pages {
   }
 
   async #saveRaw(page: Page, claim: RawClaim, ttlSeconds: number): Promise<Stored | SaveOutcome> {
-    const [item] = (await this.#encode(page, claim.key, '')) ?? []
+    const [item] = (await this.#encode(page, { key: claim.key })) ?? []
     if (item === undefined) return this.#refuseTooLarge(page)
     const isStored = await this.context.invalidation.rawClaims.store(claim.key, claim.version, item.value, { ttlSeconds, gzip: item.gzip })
     return isStored ? { key: claim.key, bytes: item.value.length } : this.#skip(page, 'purged')
@@ -114,17 +120,18 @@ export class Pages {
     const { items, claims } = invalidation
     const { address, storable } = page
     const rule = parseNoVarySearch(joinFields(storable.fields)['no-vary-search'] ?? '')
+    if (rule !== null) this.#hasRules = true
     const isElsewhere = claim.key !== (rule === null ? address.key : keyByRule(address, rule, policy))
     // First: a purge that comes from now on knows the rule.
-    const ruleVersion = await learnRule(items, claim.rule, rule, isElsewhere || (page.status === 200 && address.target.includes('?')), RULE_SECONDS)
-    if (ruleVersion === null) return this.#skip(page, 'purged')
+    const token = claim.rule === null ? '' : await learnRule(items, claim.rule, rule, page.status === 200, RULE_SECONDS)
+    if (token === null) return this.#skip(page, 'purged')
     if (isElsewhere) return this.#skip(page, 'new-rule')
 
     const { varyNames } = storable
     const form = varyNames.length === 0 ? null : formOf(claims, claim.page, claim.key, varyNames, page.field)
     if (form?.key === '') return this.#skip(page, 'vary', varyNames.join(', '))
     const key = form?.key ?? claim.key
-    const encoded = await this.#encode(page, key, claim.clock)
+    const encoded = await this.#encode(page, { key, clock: claim.clock, rule: token })
     const head = encoded?.at(-1)
     if (encoded === null || head === undefined) return this.#refuseTooLarge(page)
     for (const item of encoded) store.checkSize(item.key, item.value)
@@ -136,22 +143,13 @@ export class Pages {
       ? await claims.store(claim.page, head.value, { ttlSeconds })
       : await form.mark({ ttlSeconds: Math.max(ttlSeconds + 60, MARKER_SECONDS) })
     if (!isStored) return this.#skip(page, 'purged')
-    if (rule !== null && !(await this.#isStill(ruleVersion))) {
-      // A purge of another spelling may not have known where this page lies.
-      await store.delete(claim.key)
-      return this.#skip(page, 'purged')
-    }
     return { key, bytes: encoded.reduce((bytes, item) => bytes + item.value.length, 0) }
   }
 
-  async #isStill({ key, cas }: { key: string; cas: Buffer }): Promise<boolean> {
-    return (await this.context.invalidation.items.get(key).catch(() => null))?.cas.equals(cas) === true
-  }
-
-  #encode({ status, body, storable, tags, receivedAt }: Page, key: string, clock: string): Promise<Item[] | null> {
+  #encode({ status, body, storable, tags, receivedAt }: Page, full: { key: string; clock?: string; rule?: string }): Promise<Item[] | null> {
     const { policy, compress, store } = this.context
     const times = timesOf(storable, receivedAt)
-    return encodeEntry({ status, headers: storable.fields }, body, policy, { key, tags, clock, times, compress, maxItemBytes: store.maxItemBytes })
+    return encodeEntry({ status, headers: storable.fields }, body, policy, { ...full, tags, times, compress, maxItemBytes: store.maxItemBytes })
   }
 
   #skip({ url }: Page, reason: 'purged' | 'new-rule' | 'vary' | 'expired', detail = ''): SaveOutcome {

@@ -2,15 +2,16 @@
 // njs/core/no_vary_search.ts). Nginx looks under its own key first, and then there.
 //
 // A purge of one spelling must reach the page whatever spelling it was rendered for. So the rule is claimed like a page:
-// what was rendered under another rule than the one that a purge saw is not stored.
+// what was rendered under another rule than the one that a purge saw is not stored. And memcached can lose a rule: then
+// a purge does not know where else to look. So each rule has a token, and an entry is good only with the one that it was
+// stored by; what is learnt again has another.
 
 import { pageKey, searchRuleKey } from '../njs/core/key.js'
-import { applySearchRule, formatSearchRule, parseSearchRule, type SearchRule } from '../njs/core/no_vary_search.js'
+import { applySearchRule, formatSearchRule, type LearntRule, parseSearchRule, type SearchRule } from '../njs/core/no_vary_search.js'
 import type { Policy } from '../njs/core/policy.js'
-import type { Atomic, Version } from './invalidation/atomic.js'
-import { isClaim } from './invalidation/claim.js'
+import type { Atomic } from './invalidation/atomic.js'
+import { type Claim, isClaim, newToken } from './invalidation/claim.js'
 import { type PageAddress, sha256Hex } from './key.js'
-import type { RuleClaim } from './page_claim.js'
 import type { Reader } from './stored_page.js'
 
 /** The item that holds the rule of the page's path. */
@@ -23,9 +24,13 @@ export function keyByRule({ scheme, host, target, variants }: PageAddress, rule:
   return pageKey(scheme, host, applySearchRule(target, rule), variants, policy, sha256Hex)
 }
 
-/** The rule that the path has declared; null when it has none, or the target no query. Rejects when memcached is in trouble. */
-export async function readRule(reader: Reader, page: PageAddress, policy: Policy): Promise<SearchRule | null> {
-  if (!page.target.includes('?')) return null
+/** Whether a rule can join the page's target with others. */
+export function hasQuery({ target }: PageAddress): boolean {
+  return target.includes('?')
+}
+
+/** The rule that the page's path has declared; null when it has none. Rejects when memcached is in trouble. */
+export async function readRule(reader: Reader, page: PageAddress, policy: Policy): Promise<LearntRule | null> {
   const item = await reader.get(ruleKeyOf(page, policy))
   return item === null ? null : parseSearchRule(item.value.toString('latin1'))
 }
@@ -35,7 +40,7 @@ export async function readRule(reader: Reader, page: PageAddress, policy: Policy
  * where this purge does not look.
  */
 export async function readRuleForPurge(items: Atomic, page: PageAddress, policy: Policy): Promise<SearchRule | null> {
-  if (!page.target.includes('?')) return null
+  if (!hasQuery(page)) return null
   for (;;) {
     const item = await items.get(ruleKeyOf(page, policy))
     if (item === null) return null
@@ -44,15 +49,25 @@ export async function readRuleForPurge(items: Atomic, page: PageAddress, policy:
   }
 }
 
+/** What stood where the rule of a path lies, before a render began. */
+export interface RuleClaim {
+  claim: Claim
+  /** Null: the path has declared nothing. */
+  rule: LearntRule | null
+}
+
 /**
- * What the newest page of the path says, in the place of what was found before its render; `declared` null: nothing. The
- * version that now holds, or null when a purge or another page was there first.
+ * What the newest page of the path says, in the place of what was found before its render; `declared` null: nothing, and
+ * that is for the path if it `speaksForPath`. The token for its entry, '' without a rule; null when a purge or another
+ * page was there first.
  */
-export async function learnRule(items: Atomic, { claim, rule }: RuleClaim, declared: SearchRule | null, speaksForPath: boolean, ttlSeconds: number): Promise<Version | null> {
-  const text = declared === null ? '' : formatSearchRule(declared)
-  if (text === (rule === null ? '' : formatSearchRule(rule))) return claim.version
-  if (text !== '') return items.replace(claim.version, Buffer.from(text), { ttlSeconds })
-  // `speaksForPath` false: that this one has no rule means nothing for others.
-  if (!speaksForPath) return claim.version
-  return (await items.delete(claim.version)) ? claim.version : null
+export async function learnRule(items: Atomic, { claim, rule }: RuleClaim, declared: SearchRule | null, speaksForPath: boolean, ttlSeconds: number): Promise<string | null> {
+  const learnt = declared === null ? null : { ...declared, token: newToken() }
+  const text = learnt === null ? '' : formatSearchRule(learnt)
+  if (learnt === null || text === '') {
+    if (rule === null || !speaksForPath) return ''
+    return (await items.delete(claim.version)) ? '' : null
+  }
+  if (rule !== null && formatSearchRule({ ...learnt, token: rule.token }) === formatSearchRule(rule)) return rule.token
+  return (await items.replace(claim.version, Buffer.from(text), { ttlSeconds })) === null ? null : learnt.token
 }

@@ -57,5 +57,5 @@ export async function* checkServed(ask: (path: string, host: string) => Promise<
 function probeOf(clock: string): Buffer {
   const now = Math.floor(Date.now() / 1000)
   const until = { freshUntil: now + 30, refreshUntil: now + 30, errorUntil: now + 30 }
-  return Buffer.from(formatHead({ status: 200, bodyBytes: PROBE.length, storedAt: now, initialAge: 0, ...until, bodyKey: '', clock, tags: [], headers: [['Content-Type', 'text/plain']] }) + PROBE)
+  return Buffer.from(formatHead({ status: 200, bodyBytes: PROBE.length, storedAt: now, initialAge: 0, ...until, bodyKey: '', clock, rule: '', tags: [], headers: [['Content-Type', 'text/plain']] }) + PROBE)
 }

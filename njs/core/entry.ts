@@ -22,6 +22,8 @@ export interface EntryHead {
   bodyKey: string
   /** The logical clock at the start of the render, by which bans know what they cover (docs/invalidation.md); '' without. */
   clock: string
+  /** The token of the rule that its path has for the query (njs/core/no_vary_search.ts): the entry is good with no other; '' without. */
+  rule: string
   /** What a purge by tag finds it by. */
   tags: string[]
   /** Names and values in their order, repeated ones included. */
@@ -35,7 +37,7 @@ const MAGIC = 'SK2'
 export const MAX_HEAD_BYTES = 65536
 
 // `SK2 status headBytes bodyBytes storedAt initialAge freshUntil refreshUntil errorUntil bodyKey clock tags`: numbers of
-// fixed width, a memcached key, and two words; '-' for a word that is not there. One expression for all, because on the
+// fixed width, a memcached key, and two words, the clock with `;` and a rule's token behind it; '-' for a word that is not there. One expression for all, because on the
 // njs engines every further one costs as much again.
 export const FIRST_LINE = /^SK2 [2-5][0-9]{2} [0-9]{5}(?: [0-9]{10}){6} [!-~]{1,250} [!-~]+ [!-~]+$/
 
@@ -68,6 +70,7 @@ export function parseHead(text: string, itemBytes: number): EntryHead | null {
   const status = Number(words[1])
   if (bodyKey === '' && !canReturn(status, bodyBytes)) return null
 
+  const clock = (words[10] as string).split(';')
   const headers: [string, string][] = []
   const lines = text.split('\n')
   for (let i = 1; i < lines.length - 1; i++) {
@@ -86,7 +89,8 @@ export function parseHead(text: string, itemBytes: number): EntryHead | null {
     refreshUntil: Number(words[7]),
     errorUntil: Number(words[8]),
     bodyKey: bodyKey,
-    clock: absent(words[10] as string),
+    clock: absent(clock[0] as string),
+    rule: clock[1] || '',
     tags: words[11] === '-' ? [] : (words[11] as string).split(','),
     headers: headers
   }
@@ -115,8 +119,8 @@ export function formatHead(head: EntryHead): string {
   const groups = groupFields(head.headers)
   for (let i = 0; i < groups.length; i++) fields += (groups[i] as [string, string])[0] + ': ' + (groups[i] as [string, string])[1] + '\n'
   const times = [head.bodyBytes, head.storedAt, head.initialAge, head.freshUntil, head.refreshUntil, head.errorUntil]
-  const words = [head.bodyKey, head.clock, head.tags.join(',')]
-  const rest = times.map((time) => ' ' + pad(time, 10)).join('') + words.map((word) => ' ' + (word === '' ? '-' : word)).join('') + '\n' + fields
+  const words = ' ' + (head.bodyKey || '-') + ' ' + (head.clock || '-') + (head.rule === '' ? '' : ';' + head.rule) + ' ' + (head.tags.join(',') || '-')
+  const rest = times.map((time) => ' ' + pad(time, 10)).join('') + words + '\n' + fields
   return MAGIC + ' ' + head.status + ' ' + pad(FIXED_BYTES + rest.length, 5) + rest
 }
 

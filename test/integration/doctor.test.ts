@@ -288,7 +288,7 @@ describe('generated files', () => {
 })
 
 describe('site', () => {
-  const entryOf = (clock: string): Buffer => Buffer.from(formatHead({ status: 200, bodyBytes: 0, storedAt: 1, initialAge: 0, freshUntil: 9e9, refreshUntil: 9e9, errorUntil: 9e9, bodyKey: '', clock, tags: [], headers: [] }))
+  const entryOf = (clock: string): Buffer => Buffer.from(formatHead({ status: 200, bodyBytes: 0, storedAt: 1, initialAge: 0, freshUntil: 9e9, refreshUntil: 9e9, errorUntil: 9e9, bodyKey: '', clock, rule: '', tags: [], headers: [] }))
   const entry = entryOf('e.1')
 
   async function site(answer: (res: ServerResponse, visit: number) => void): Promise<URL> {

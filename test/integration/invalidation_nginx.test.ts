@@ -113,7 +113,7 @@ describe.each(engines)('$id', (engine) => {
     await during()
     const body = `page of ${clock}`
     const head = formatHead({
-      status: 200, bodyBytes: body.length, storedAt: 0, initialAge: 0, freshUntil: 0, refreshUntil: 0, errorUntil: 0, bodyKey: '', clock, tags, headers: []
+      status: 200, bodyBytes: body.length, storedAt: 0, initialAge: 0, freshUntil: 0, refreshUntil: 0, errorUntil: 0, bodyKey: '', clock, rule: '', tags, headers: []
     })
     return claim !== null && claims.store(claim, Buffer.from(head + body), { ttlSeconds: 60 })
   }
@@ -197,7 +197,7 @@ describe.each(engines)('$id', (engine) => {
   })
 
   test('an entry without a clock is not served', async () => {
-    const head = formatHead({ status: 200, bodyBytes: 1, storedAt: 0, initialAge: 0, freshUntil: 0, refreshUntil: 0, errorUntil: 0, bodyKey: '', clock: '', tags: [], headers: [] })
+    const head = formatHead({ status: 200, bodyBytes: 1, storedAt: 0, initialAge: 0, freshUntil: 0, refreshUntil: 0, errorUntil: 0, bodyKey: '', clock: '', rule: '', tags: [], headers: [] })
     await items.atomic.add(`${HEAD}http://${HOST}${path}`, Buffer.from(`${head}x`), { ttlSeconds: 60 })
     expect(await ask(nodes[0]!)).toBe('stale')
   })

@@ -72,7 +72,7 @@ test("somebody's key with a line end in it is no command", async () => {
 })
 
 test('of an entry its head, of other items their start, of missing ones nothing; and nothing counts as used', async () => {
-  const head = formatHead({ status: 200, bodyBytes: 500_000, storedAt: 1, initialAge: 0, freshUntil: 2, refreshUntil: 2, errorUntil: 2, bodyKey: '', clock: '', tags: ['a'], headers: [['X', 'y'.repeat(9000)]] })
+  const head = formatHead({ status: 200, bodyBytes: 500_000, storedAt: 1, initialAge: 0, freshUntil: 2, refreshUntil: 2, errorUntil: 2, bodyKey: '', clock: '', rule: '', tags: ['a'], headers: [['X', 'y'.repeat(9000)]] })
   const long = Array.from({ length: 150 }, (_, i) => `${HEAD}http://h/many/${i}`)
   await store.set(`${HEAD}entry`, Buffer.concat([Buffer.from(head), Buffer.alloc(500_000, 'b')]), { ttlSeconds: 100 })
   await store.set(`${HEAD}raw`, Buffer.alloc(300_000, 'MN\r\n'), { ttlSeconds: 100 })

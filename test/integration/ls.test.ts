@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { formatBanList } from '../../njs/core/bans.js'
 import { type EntryHead, formatHead } from '../../njs/core/entry.js'
+import { searchRuleKey } from '../../njs/core/key.js'
+import { formatSearchRule } from '../../njs/core/no_vary_search.js'
 import { digestOf, formatMarker, variantKey, variantKeyOf } from '../../njs/core/vary.js'
 import type { ItemRow } from '../../cli/item_row.js'
 import { keysOfUrl, sha256Hex } from '../../node-writer/key.js'
@@ -48,7 +50,7 @@ async function ls(args: string[]): Promise<ItemRow[]> {
 }
 
 function entry(change: Partial<EntryHead> = {}, body = ''): Buffer {
-  const head = { status: 200, bodyBytes: body.length, storedAt: NOW - 60, initialAge: 0, freshUntil: NOW + HOUR, refreshUntil: NOW + HOUR, errorUntil: NOW + HOUR, bodyKey: '', clock: 'e.5', tags: [], headers: [], ...change }
+  const head = { status: 200, bodyBytes: body.length, storedAt: NOW - 60, initialAge: 0, freshUntil: NOW + HOUR, refreshUntil: NOW + HOUR, errorUntil: NOW + HOUR, bodyKey: '', clock: 'e.5', rule: '', tags: [], headers: [], ...change }
   return Buffer.from(formatHead(head) + body)
 }
 
@@ -69,7 +71,7 @@ test('everything of a policy, in its state, and nothing of others', async () => 
   await set(keys('/vary')[0], Buffer.from(formatMarker({ fields: ['accept'], token: 'AbCdEfGhI-_0', digests: ['0'.repeat(32)] })))
   await set(variantKeyOf(keys('/vary')[0] as string, 'AbCdEfGhI-_0', '0'.repeat(32)), entry())
   await set(`${keys('/fresh')[0]}#l`, Buffer.from('lease'))
-  await set(`${policy.keyHead}http://h/rule#n`, Buffer.from('SKN1 s'))
+  await set(`${policy.keyHead}http://h/rule#n`, Buffer.from('SKN2 s'))
   await set('all:1ffffffff:http://h/another-fingerprint', entry())
 
   const rows = await ls([...args, '--all'])
@@ -183,4 +185,20 @@ test('get: a page that a ban covers, and one that varies', async () => {
   expect(german.out).toMatch(/\nstatus 404, 0 fields, a body of 6 bytes; age \d+ s, fresh for \d+ s, one of 2 forms by accept-language \(/)
   expect(german.out).toContain(`\nstored under ${second}\n`)
   expect((await get('http://h/vary', '-H', 'Accept-Language: DE', '--body')).out).toBe('nichts')
+})
+
+test('get: a page that is good only with the rule of its path', async () => {
+  const { policy, args } = policyOf({ prefix: 'ruled' })
+  await set(`${policy.keyHead}#bans`, Buffer.from(formatBanList({ epoch: 'e', counter: 7, base: 0, markTime: NOW, markCounter: 0, bans: [] })))
+  const [page] = keysOfUrl('http://h/p', policy) as [string]
+  const rule = (token: string) => set(searchRuleKey('http', 'h', '/p', policy, sha256Hex), Buffer.from(formatSearchRule({ token, sort: false, names: ['x'], only: false })))
+  await set(page, entry({ clock: 'e.7', rule: 'AbCdEfGhI-_0' }))
+  const get = async (url: string) => (await runCli(['get', url, ...args])).out
+
+  const isNotUsed = /; age \d+ s, not used: it was not stored by the rule that its path has now for the query/
+  expect(await get('http://h/p')).toMatch(isNotUsed)
+  await rule('AbCdEfGhI-_0')
+  for (const url of ['http://h/p', 'http://h/p?x=1']) expect(await get(url)).toMatch(/; age \d+ s, fresh for/)
+  await rule('another-rule')
+  for (const url of ['http://h/p', 'http://h/p?x=1']) expect(await get(url)).toMatch(isNotUsed)
 })

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { digestOf, formatMarker, variantKey } from '../../njs/core/vary.js'
 import { searchRuleKey } from '../../njs/core/key.js'
-import { formatSearchRule, type SearchRule } from '../../njs/core/no_vary_search.js'
+import { formatSearchRule, type LearntRule } from '../../njs/core/no_vary_search.js'
 import { sha256Hex } from '../../node-writer/key.js'
 import { engines } from '../support/engines.js'
 import { readFile, type EntryVector } from '../vectors/read_vectors.js'
@@ -254,7 +254,7 @@ describe.each(engines)('$id', (engine) => {
   })
 
   describe('what a path declares of its query', () => {
-    const put = (target: string, rule: Partial<SearchRule>) => replay.set(searchRuleKey('http', HOST, target, replay.policy, sha256Hex), formatSearchRule({ sort: false, names: [], only: false, ...rule }))
+    const put = (target: string, rule: Partial<LearntRule>) => replay.set(searchRuleKey('http', HOST, target, replay.policy, sha256Hex), formatSearchRule({ token: TOKEN, sort: false, names: [], only: false, ...rule }))
     const asks = [
       { id: 'an ignored argument', rule: { names: ['session'] }, stored: '/search?q=1', target: '/search?q=1&session=7' },
       { id: 'all of them', rule: { only: true }, stored: '/search', target: '/search?q=1&session=7' },
@@ -264,7 +264,7 @@ describe.each(engines)('$id', (engine) => {
     ]
     test.each(asks)('$id', async ({ rule, stored, target }) => {
       await put(stored, rule)
-      await replay.put(stored, { body: 'found' })
+      await replay.put(stored, { body: 'found', rule: TOKEN })
       const response = await replay.get(target)
       expect([response.body.toString(), response.header('cache-status')]).toEqual(['found', expect.stringMatching(HIT)])
     })
@@ -280,12 +280,39 @@ describe.each(engines)('$id', (engine) => {
       await put('/both', { names: ['x'] })
       const key = variantKey(replay.keyOf('/both'), TOKEN, ['x-a'], () => '1', sha256Hex)
       await replay.set(replay.keyOf('/both'), formatMarker({ fields: ['x-a'], token: TOKEN, digests: [digestOf(key)] }))
-      await replay.put('/both', { body: 'found', suffix: key.slice(replay.keyOf('/both').length) })
+      await replay.put('/both', { body: 'found', rule: TOKEN, suffix: key.slice(replay.keyOf('/both').length) })
       expect((await replay.get('/both?x=1', ['X-A: 1'])).body.toString()).toBe('found')
       expect((await replay.get('/both?x=1', ['X-A: 2'])).header('cache-status')).toBe('samekey; fwd=vary-miss')
     })
 
-    test.each(['SKN1 xx\n', 'nonsense', `SKV2 x-a ${TOKEN}\n`, ''])('a bad rule %j', async (text) => {
+    // Without the token it was stored before the rule, and another one is of a rule that was lost or changed: a purge did not look there.
+    const goodOnlyWith = [
+      { id: 'by the rule, without its token', rule: '', target: '/token-a?x=1', found: false },
+      { id: 'by the rule, of another', rule: 'lost-and-gone', target: '/token-b?x=1', found: false },
+      { id: 'under its own key, of another', rule: 'lost-and-gone', target: '/token-c', found: false },
+      { id: 'under its own key, of this one', rule: TOKEN, target: '/token-d', found: true },
+      { id: 'under its own key, without', rule: '', target: '/token-e', found: true }
+    ]
+    test.each(goodOnlyWith)('an entry found $id', async ({ rule, target, found }) => {
+      const path = target.split('?')[0] as string
+      await put(path, { names: ['x'] })
+      await replay.put(path, { body: 'found', rule })
+      expect((await replay.get(target)).body.toString()).toBe(found ? 'found' : 'app')
+    })
+
+    test('an entry whose rule is gone is not good under its own key', async () => {
+      await replay.put('/token-gone', { body: 'found', rule: TOKEN })
+      expect((await replay.get('/token-gone')).header('cache-status')).toBe('samekey; fwd=uri-miss')
+    })
+
+    test('an entry of an earlier rule does not stand before that of the rule of now', async () => {
+      await put('/token-new', { names: ['x'] })
+      await replay.put('/token-new?x=1', { body: 'old', rule: 'lost-and-gone' })
+      await replay.put('/token-new', { body: 'found', rule: TOKEN })
+      expect((await replay.get('/token-new?x=1')).body.toString()).toBe('found')
+    })
+
+    test.each([`SKN2 ${TOKEN} xx\n`, 'SKN1 sd =x\n', 'nonsense', `SKV2 x-a ${TOKEN}\n`, ''])('a bad rule %j', async (text) => {
       await replay.set(searchRuleKey('http', HOST, '/bad-rule', replay.policy, sha256Hex), text)
       expect((await replay.get('/bad-rule?x=1')).header('cache-status')).toBe('samekey; fwd=uri-miss')
     })

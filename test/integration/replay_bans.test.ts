@@ -74,8 +74,8 @@ describe.each(engines)('$id', (engine) => {
   })
 
   test('a page that stands for another query is purged by its own URL', async () => {
-    await replay.set(searchRuleKey('http', HOST, path, replay.policy, sha256Hex), formatSearchRule({ sort: false, names: ['x'], only: false }))
-    await put(`${path}?a=1`, {})
+    await replay.set(searchRuleKey('http', HOST, path, replay.policy, sha256Hex), formatSearchRule({ token: 'AbCdEfGhI-_0', sort: false, names: ['x'], only: false }))
+    await put(`${path}?a=1`, { rule: 'AbCdEfGhI-_0' })
     expect(await status(`${path}?a=1&x=2`)).toMatch(HIT)
     await lists.append({ kind: 'pattern', pattern: `${path}\\?a=1$`, caseSensitive: true })
     await isPurged(`${path}?a=1&x=2`)

@@ -14,7 +14,7 @@ function entry(body: string, bodyKey = ''): string {
   const time = now()
   return formatHead({
     status: 200, bodyBytes: body.length, storedAt: time, initialAge: 0, freshUntil: time + 600, refreshUntil: time + 600, errorUntil: time + 600,
-    bodyKey, clock: CLOCK, tags: [], headers: [['Content-Type', 'text/html'], ['ETag', '"a"'], ['Link', '<a>'], ['Link', '<b>'], ['Cache-Control', 'max-age=600']]
+    bodyKey, clock: CLOCK, rule: '', tags: [], headers: [['Content-Type', 'text/html'], ['ETag', '"a"'], ['Link', '<a>'], ['Link', '<b>'], ['Cache-Control', 'max-age=600']]
   }) + (bodyKey === '' ? body : '')
 }
 
@@ -80,7 +80,7 @@ describe.each(engines)('$id', (engine) => {
   test('markers and rules', async () => {
     const random = seeded(7)
     for (let round = 0; round < ROUNDS; round++) {
-      const base = random.pick(['SKV2 accept-language,x-a AbCdEfGhI-_0\n' + '0123456789abcdef0123456789abcdef\n', 'SKN1 sd =utm =x\n', 'SKN1 -k =q\n'])
+      const base = random.pick(['SKV2 accept-language,x-a AbCdEfGhI-_0\n' + '0123456789abcdef0123456789abcdef\n', 'SKN2 AbCdEfGhI-_0 sd =utm =x\n', 'SKN2 AbCdEfGhI-_0 -k =q\n'])
       const item = mutate(base, random)
       await replay.set(replay.keyOf('/fuzz'), item)
       await replay.set(replay.keyOf('/rule') + '#n', item)

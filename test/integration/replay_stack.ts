@@ -83,7 +83,7 @@ export async function startReplayStack({ suite, engine }: Engine, document: Poli
       const storedAt = given.storedAt ?? now()
       const freshUntil = given.freshUntil ?? storedAt + 60
       const head = formatHead({
-        status: 200, initialAge: 0, refreshUntil: freshUntil, errorUntil: freshUntil, clock: CLOCK, tags: [], headers: [['Content-Type', 'text/html']],
+        status: 200, initialAge: 0, refreshUntil: freshUntil, errorUntil: freshUntil, clock: CLOCK, rule: '', tags: [], headers: [['Content-Type', 'text/html']],
         ...given, storedAt, freshUntil, bodyBytes: bytes.length, bodyKey
       })
       // Memcached may have lost it since the last.

@@ -10,16 +10,16 @@ import { applySearchRule, parseSearchRule } from '../../njs/core/no_vary_search.
 import { engines, runOnEngine } from '../support/engines.js'
 
 const rules = [
-  'SKN1 sd\n', 'SKN1 -k =a =\n', 'SKN1 sd =c%20d =a\n', 'SKN1 -d ==b\n',
+  'SKN2 AbCdEfGhI-_0 sd\n', 'SKN2 AbCdEfGhI-_0 -k =a =\n', 'SKN2 AbCdEfGhI-_0 sd =c%20d =a\n', 'SKN2 AbCdEfGhI-_0 -d ==b\n',
   // A second line: in PCRE `$` is also before a last line break.
-  'SKN1 sd =a\n\n', 'SKN1 sd =a\nx\n', '\nSKN1 sd =a\n', 'SKN1 sd =a\r\n', 'SKN1 sd =a', '', 'SKN1 sd  =a\n', 'SKN1 sd =a \n', 'SKN1 sd =\u00e4\n'
+  'SKN2 AbCdEfGhI-_0 sd =a\n\n', 'SKN2 AbCdEfGhI-_0 sd =a\nx\n', '\nSKN2 AbCdEfGhI-_0 sd =a\n', 'SKN2 AbCdEfGhI-_0 sd =a\r\n', 'SKN2 AbCdEfGhI-_0 sd =a', 'SKN1 sd =a\n', 'SKN2 AbCdEfGhI-_ sd =a\n', '', 'SKN2 AbCdEfGhI-_0 sd  =a\n', 'SKN2 AbCdEfGhI-_0 sd =a \n', 'SKN2 AbCdEfGhI-_0 sd =\u00e4\n'
 ]
 const targets = ['/p?b=1&a=2&a=1', '/p', '/p?', '/p?c+d=1&=2&&a', '/p?%61=1', '/p?c%20d=1&b=%2', '/p?%3Db=1']
 
 /** What becomes of each target, or 'none'; one line for each rule. */
 const expected = rules.map((text) => {
   const rule = parseSearchRule(text)
-  return rule === null ? 'none' : targets.map((target) => applySearchRule(target, rule)).join(' ')
+  return rule === null ? 'none' : [rule.token].concat(targets.map((target) => applySearchRule(target, rule))).join(' ')
 })
 
 const source = `
@@ -28,7 +28,7 @@ const rules = ${JSON.stringify(rules)}
 const targets = ${JSON.stringify(targets)}
 rules.forEach((text) => {
   const rule = parseSearchRule(text)
-  console.log(rule === null ? 'none' : targets.map((target) => applySearchRule(target, rule)).join(' '))
+  console.log(rule === null ? 'none' : [rule.token].concat(targets.map((target) => applySearchRule(target, rule))).join(' '))
 })`
 
 describe.each(engines)('$id', ({ id }) => {

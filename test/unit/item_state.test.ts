@@ -9,7 +9,7 @@ import type { KeyText } from '../../node-writer/listing/key_text.js'
 
 const NOW = 2000
 const page: KeyText = { role: 'page', url: 'http://example.org/blog/1', isWhole: true, variants: '' }
-const head: EntryHead = { status: 200, bodyBytes: 0, storedAt: 1900, initialAge: 0, freshUntil: 2100, refreshUntil: 2100, errorUntil: 2100, bodyKey: '', clock: 'e.5', tags: ['news'], headers: [] }
+const head: EntryHead = { status: 200, bodyBytes: 0, storedAt: 1900, initialAge: 0, freshUntil: 2100, refreshUntil: 2100, errorUntil: 2100, bodyKey: '', clock: 'e.5', rule: '', tags: ['news'], headers: [] }
 const list = (...bans: Ban[]): Bans => new Bans(formatBanList({ epoch: 'e', counter: 9, base: 2, markTime: 0, markCounter: 0, bans }))
 const stateOf = (text: string, bans: Bans | null = list(), key = page, mode: 'full' | 'raw' = 'full'): string => readItem(key, Buffer.from(text), text.length, bans, mode, NOW).state
 
@@ -52,7 +52,7 @@ test.each<{ id: string; text: string; key?: Partial<KeyText>; mode?: 'raw'; stat
   { id: "raw mode's claim", text: 'SKC1 AbCdEfGhI-_0', key: { role: 'claim' }, mode: 'raw', state: 'claim' },
   { id: 'a lease', text: 'x', key: { role: 'lease' }, state: 'lease' },
   { id: 'an uncacheable page', text: 'uncacheable', key: { role: 'lease' }, state: 'uncacheable' },
-  { id: 'a rule', text: 'SKN1 s', key: { role: 'rule' }, state: 'rule' },
+  { id: 'a rule', text: 'SKN2 s', key: { role: 'rule' }, state: 'rule' },
   { id: 'a claim on a rule', text: 'SKC1 AbCdEfGhI-_0', key: { role: 'rule' }, state: 'claim' },
   { id: 'a raw page that looks like a claim', text: 'SKC1 AbCdEfGhI-_0', mode: 'raw', state: 'raw' },
   { id: 'a body', text: '', key: { role: 'body' }, state: 'body' },

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { normaliseTarget } from '../../njs/core/normalise.js'
-import { applySearchRule, formatSearchRule, parseSearchRule, type SearchRule } from '../../njs/core/no_vary_search.js'
+import { applySearchRule, formatSearchRule, type LearntRule, parseSearchRule, type SearchRule } from '../../njs/core/no_vary_search.js'
 import { parseNoVarySearch } from '../../node-writer/http/no_vary_search.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
@@ -59,12 +59,16 @@ describe('a request', () => {
 })
 
 describe('a stored rule', () => {
-  const rules: SearchRule[] = [{ sort: true, names: [], only: false }, { sort: false, names: ['a', '', '=b', 'c%20d', '%25'], only: true }, { sort: true, names: Array.from({ length: 32 }, (_, i) => `n${i}`), only: false }]
+  const token = 'AbCdEfGhI-_0'
+  const rules: LearntRule[] = [{ token, sort: true, names: [], only: false }, { token, sort: false, names: ['a', '', '=b', 'c%20d', '%25'], only: true }, { token, sort: true, names: Array.from({ length: 32 }, (_, i) => `n${i}`), only: false }]
   test.each(rules)('is read back: %j', (rule) => expect(parseSearchRule(formatSearchRule(rule))).toEqual(rule))
 
-  test('is not stored when it is long', () => expect(formatSearchRule({ sort: false, names: ['x'.repeat(5000)], only: false })).toBe(''))
+  test('is not stored when it is long', () => expect(formatSearchRule({ token, sort: false, names: ['x'.repeat(5000)], only: false })).toBe(''))
 
-  test.each(['', 'SKN1 sd', 'SKN2 sd\n', 'SKN1 xd\n', 'SKN1 sx\n', 'SKN1 sd a\n', 'SKN1 sd  =a\n', 'SKN1 sd =a\n\n', 'SKN1 sd =\u00e4\n', 'SKN1 sd =a \n', `SKN1 sd${' =a'.repeat(33)}\n`, `SKN1 sd =${'a'.repeat(5000)}\n`])('%.40j is none', (text) => {
+  test.each([
+    '', 'SKN1 sd =a\n', 'SKN2 sd =a\n', ...['sd', 'xd\n', 'sx\n', 'sd a\n', 'sd  =a\n', 'sd =a\n\n', 'sd =\u00e4\n', 'sd =a \n', `sd${' =a'.repeat(33)}\n`, `sd =${'a'.repeat(5000)}\n`].map((text) => `SKN2 ${token} ${text}`),
+    'SKN2 AbCdEfGhI-_ sd =a\n', 'SKN2 AbCdEfGhI-_01 sd =a\n', 'SKN2 AbCdEfGhI-;0 sd =a\n'
+  ])('%.40j is none', (text) => {
     expect(parseSearchRule(text)).toBeNull()
   })
 })

@@ -13,7 +13,7 @@ const policy = loadPolicy({ responses: { stale: { max: 1000 } } })
 /** Stored 100 s ago, stale for 40. */
 const entry = (control: string, changes: Partial<EntryHead> = {}): EntryHead => ({
   status: 200, bodyBytes: 0, storedAt: NOW - 100, initialAge: 0, freshUntil: NOW - 40, refreshUntil: NOW - 40, errorUntil: NOW - 40,
-  bodyKey: '', clock: '', tags: [], headers: [['Cache-Control', control]], ...changes
+  bodyKey: '', clock: '', rule: '', tags: [], headers: [['Cache-Control', control]], ...changes
 })
 
 const rows: { id: string; why: string; entry: EntryHead; status?: number; reached?: boolean; expected: string }[] = [
