@@ -69,7 +69,7 @@ export class Exchange {
   async #takeTurn(): Promise<Lead | 'answered' | null> {
     const { shared, res, forward } = this.#asked
     const { leases } = shared.invalidation
-    const until = performance.now() + leases.longestWaitMs
+    const until = performance.now() + leases.patienceMs()
     // Of a page that turns out to vary, another form may have been rendered: each form has its own leader then.
     for (const isForm of [forward !== 'uri-miss', true]) {
       const key = await this.#leaseKey(isForm)

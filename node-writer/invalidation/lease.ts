@@ -6,8 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Atomic, Version } from './atomic.js'
 
 /**
- * How a render ended. 'stored': look the page up. 'gone': it failed, or its process did: acquire again. 'uncacheable':
- * render, and wait for nobody. 'late': it took longer than a visitor is to wait: render.
+ * How a render ended. 'stored': look the page up. 'gone': it failed, or its process did, or it hangs: acquire again.
+ * 'uncacheable': render, and wait for nobody. 'late': it took longer than this visitor is to wait: render.
  */
 export type Outcome = 'stored' | 'gone' | 'uncacheable' | 'late'
 
@@ -21,10 +21,12 @@ export type Turn = { lead: Lead } | { wait: Promise<Outcome> }
 export interface LeaseOptions {
   /** Seconds after which a leader that died is followed by another. Default 3; memcached counts whole seconds, so at least 2. */
   leaseSeconds?: number
-  /** Milliseconds that a visitor waits for somebody else's render. Default 5000. */
+  /** Milliseconds after which a leader that has not ended is followed by another. Default 5000. */
+  longestLeadMs?: number
+  /** The same, of a refresh behind a stale page: nobody waits for it. Default 30000. */
+  longestRefreshMs?: number
+  /** Milliseconds that a visitor waits for the renders of others. Default 10000; see `patienceMs`. */
   longestWaitMs?: number
-  /** Milliseconds after which a leader that has not ended is no longer waited for. Default 30000. */
-  longestRenderMs?: number
   /** Seconds for which visitors of an uncacheable page do not wait for each other. Default 10. */
   uncacheableSeconds?: number
 }
@@ -35,40 +37,57 @@ export const UNCACHEABLE = Buffer.from('uncacheable')
 const FIRST_PAUSE_MS = 20
 const LONGEST_PAUSE_MS = 100
 
+/** Of `longestWaitMs`, in which the number of those who wait no longer doubles so often. */
+const LAST_PART = 1 / 3
+const DOUBLINGS = 11
+
+interface UnderWay {
+  outcome: Promise<Outcome>
+  settle(outcome: Outcome): void
+}
+
 export class Leases {
   readonly #items: Atomic
   readonly #options: Required<LeaseOptions>
   /** The renders that this process leads or waits for: its followers share one look-out. */
-  readonly #underWay = new Map<string, Promise<Outcome>>()
+  readonly #underWay = new Map<string, UnderWay>()
 
   constructor(items: Atomic, options: LeaseOptions = {}) {
     this.#items = items
-    this.#options = { leaseSeconds: 3, longestWaitMs: 5000, longestRenderMs: 30_000, uncacheableSeconds: 10, ...options }
+    this.#options = { leaseSeconds: 3, longestLeadMs: 5000, longestRefreshMs: 30_000, longestWaitMs: 10_000, uncacheableSeconds: 10, ...options }
   }
 
   /**
-   * Leads, or waits until the page is stored, or is not to be waited for: then 'render'. A failed leader is followed by
-   * another, until `until` (of performance.now()) at the latest. Never rejects. `isStored` is asked when another process has ended its render.
+   * Leads, or waits until the page is stored, or is not to be waited for: then 'render'. A leader that failed or hangs is
+   * followed by another. From `until` (of performance.now()) on this visitor leads beside whoever does. Never rejects.
+   * `isStored` is asked when another process has ended its render.
    */
-  async turn(key: string, isStored: () => Promise<boolean>, until = performance.now() + this.longestWaitMs): Promise<Lead | 'stored' | 'render'> {
+  async turn(key: string, isStored: () => Promise<boolean>, until = performance.now() + this.patienceMs()): Promise<Lead | 'stored' | 'render'> {
     for (;;) {
       const turn = await this.acquire(key, isStored, until - performance.now())
       if ('lead' in turn) return turn.lead
       const outcome = await turn.wait
+      if (outcome === 'late') return this.#lead(key, null, this.#options.longestLeadMs)
       if (outcome !== 'gone') return outcome === 'stored' ? 'stored' : 'render'
     }
   }
 
-  get longestWaitMs(): number {
-    return this.#options.longestWaitMs
+  /**
+   * How long one visitor waits, drawn anew for each: when several leaders in a row hang, so may the app, and a crowd goes
+   * to it slowly. Of 2,000 the first goes after two thirds of the longest time, then twice as many each eleventh of the
+   * last third; nobody has to know of the others for that.
+   */
+  patienceMs(): number {
+    const part = Math.min(-Math.log2(1 - Math.random()) / DOUBLINGS, 1)
+    return this.#options.longestWaitMs * (1 - LAST_PART * part)
   }
 
-  /** Leads, if nobody does; null also when memcached is in trouble. Does not wait for anybody. */
+  /** Leads a refresh, if nobody leads; null also when memcached is in trouble. Does not wait for anybody. */
   async tryLead(key: string): Promise<Lead | null> {
     if (this.#underWay.has(key)) return null
-    const settle = this.#enter(key)
+    const { settle } = this.#enter(key)
     const held = await this.#take(key)
-    if (held !== null && typeof held === 'object') return this.#lead(held, settle)
+    if (held !== null && typeof held === 'object') return this.#lead(key, held, this.#options.longestRefreshMs, settle)
     settle(held === 'uncacheable' ? held : 'gone')
     return null
   }
@@ -76,32 +95,35 @@ export class Leases {
   /** One look. Without memcached everybody leads and nobody waits: what is rendered cannot be stored. */
   async acquire(key: string, isStored: () => Promise<boolean>, waitMs = this.#options.longestWaitMs): Promise<Turn> {
     const underWay = this.#underWay.get(key)
-    if (underWay !== undefined) return { wait: within(underWay, waitMs) }
+    if (underWay !== undefined) return { wait: within(underWay.outcome, waitMs) }
 
-    const settle = this.#enter(key)
-    const promise = this.#underWay.get(key) as Promise<Outcome>
+    const { outcome, settle } = this.#enter(key)
     const held = await this.#take(key)
     if (held === 'other') {
       void this.#watch(key, isStored).then(settle)
-      return { wait: within(promise, waitMs) }
+      return { wait: within(outcome, waitMs) }
     }
     if (held === 'uncacheable') {
       settle('uncacheable')
-      return { wait: promise }
+      return { wait: outcome }
     }
     if (held === null) settle('uncacheable')
-    return { lead: this.#lead(held, settle) }
+    return { lead: this.#lead(key, held, this.#options.longestLeadMs, settle) }
   }
 
   /** Before the answer of memcached, so that those who come meanwhile wait as well. */
-  #enter(key: string): (outcome: Outcome) => void {
+  #enter(key: string): UnderWay {
     let resolve: (outcome: Outcome) => void = () => {}
-    const promise = new Promise<Outcome>((settled) => { resolve = settled })
-    this.#underWay.set(key, promise)
-    return (outcome) => {
-      if (this.#underWay.get(key) === promise) this.#underWay.delete(key)
-      resolve(outcome)
+    const outcome = new Promise<Outcome>((settled) => { resolve = settled })
+    const underWay: UnderWay = {
+      outcome,
+      settle: (settled) => {
+        if (this.#underWay.get(key) === underWay) this.#underWay.delete(key)
+        resolve(settled)
+      }
     }
+    this.#underWay.set(key, underWay)
+    return underWay
   }
 
   /** `null`: memcached cannot tell, so this process leads without a lease. */
@@ -116,47 +138,47 @@ export class Leases {
     }
   }
 
-  #lead(held: Version | null, settle: (outcome: Outcome) => void): Lead {
+  /** `held`: null without a lease. `settle` ends the wait of those who wait for this very leader. */
+  #lead(key: string, held: Version | null, longestMs: number, settle: (outcome: Outcome) => void = () => {}): Lead {
     let version = held
     let ended = false
-    let renewing = Promise.resolve()
-    const renew = async () => {
-      if (version === null) return
-      version = await this.#items.replace(version, randomBytes(12), { ttlSeconds: this.#options.leaseSeconds }).catch(() => null)
-      // Purged meanwhile: this render will not be stored, so another may begin at once.
+    let changing = Promise.resolve()
+    const change = (to: (version: Version) => Promise<Version | null>): Promise<void> => (changing = changing.then(async () => {
+      // What fails here runs out by itself.
+      if (version !== null) version = await to(version).catch(() => null)
+      // Purged meanwhile, or given up: another may begin at once.
       if (version === null) settle('gone')
-    }
+    }))
+    const renew = (of: Version) => this.#items.replace(of, randomBytes(12), { ttlSeconds: this.#options.leaseSeconds })
+    const giveUp = (of: Version) => this.#items.delete(of).then(() => null)
     // Renewed while it renders, so that a short lease is enough for a slow page; a process that is gone renews nothing.
-    const timer = setInterval(() => { renewing = renewing.then(renew) }, (this.#options.leaseSeconds * 1000) / 3).unref()
-    const stop = () => {
-      clearInterval(timer)
-      clearTimeout(hung)
-    }
+    const timer = setInterval(() => void change(renew), (this.#options.leaseSeconds * 1000) / 3).unref()
     const hung = setTimeout(() => {
-      stop()
-      settle('gone')
-    }, this.#options.longestRenderMs).unref()
+      clearInterval(timer)
+      void change(giveUp)
+    }, longestMs).unref()
 
     return {
       end: async (outcome) => {
         if (ended) return
         ended = true
-        stop()
-        await renewing
+        clearInterval(timer)
+        clearTimeout(hung)
+        await changing
+        if (outcome === 'gone') return change(giveUp)
         settle(outcome)
-        if (version === null) return
-        const gone = outcome === 'uncacheable'
-          ? this.#items.replace(version, UNCACHEABLE, { ttlSeconds: this.#options.uncacheableSeconds })
-          : this.#items.delete(version)
-        // What fails here runs out by itself.
-        await gone.catch(() => {})
+        // Whoever leads in its place by now needs not be waited for either.
+        this.#underWay.get(key)?.settle(outcome)
+        version ??= await this.#items.get(keyOf(key)).catch(() => null)
+        await change((of) => (outcome === 'stored' ? giveUp(of) : this.#items.replace(of, UNCACHEABLE, { ttlSeconds: this.#options.uncacheableSeconds })))
       }
     }
   }
 
   /** Polls the lease of another process until it has ended. */
   async #watch(key: string, isStored: () => Promise<boolean>): Promise<Outcome> {
-    const until = performance.now() + this.#options.longestRenderMs
+    // Of those who waited when it began, nobody waits any more.
+    const until = performance.now() + this.#options.longestWaitMs
     try {
       for (let wait = FIRST_PAUSE_MS; performance.now() < until; wait = Math.min(wait * 1.5, LONGEST_PAUSE_MS)) {
         // Not all processes at the same moment.

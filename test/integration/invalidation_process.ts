@@ -26,8 +26,8 @@ export interface Answer {
   afterMs: number
 }
 
-/** To the parent: 'ready', then 'rendering' at each begin of a render, then the answers. */
-export type Message = 'ready' | 'rendering' | Answer[]
+/** To the parent: 'ready', then 'rendering' at each begin of a render, then the answers to a crowd, by its number. */
+export type Message = 'ready' | 'rendering' | { crowd: number; answers: Answer[] }
 
 const say = (message: Message) => { process.send?.(message) }
 
@@ -35,8 +35,10 @@ process.once('message', ({ memcached, lease }: Start) => {
   const items = connectItems(memcached)
   const leases = new Leases(items.atomic, lease)
   const claims = new Claims(items.atomic, 60)
+  let crowds = 0
   process.on('message', (crowd: Crowd) => {
-    void Promise.all(Array.from({ length: crowd.visitors }, () => visit(crowd))).then(say)
+    const number = crowds++
+    void Promise.all(Array.from({ length: crowd.visitors }, () => visit(crowd))).then((answers) => say({ crowd: number, answers }))
   })
   say('ready')
 
