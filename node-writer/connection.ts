@@ -42,6 +42,8 @@ const DOWN_MS = 1000
 /** What may be under way to one server. At a timeout of 500 ms that is 64 MB a second. */
 const MAX_BYTES_IN_FLIGHT = 32 * 1024 * 1024
 
+const NEVER_SECONDS = 24 * 60 * 60
+
 /** A call costs this much even when its value is small. */
 const CALL_BYTES = 1024
 
@@ -101,8 +103,8 @@ export class Connection {
   }
 
   #connect(): MemcachedClient {
-    // memjs's own timers come second, and it never tries again: both are decided here.
-    const options = { timeout: (2 * this.timeoutMs) / 1000, retries: 1, failover: false, logger: { log() {} }, serializer }
+    // memjs never tries again, and its own timers never come: after a long turn they would give up what has been answered.
+    const options = { timeout: NEVER_SECONDS, retries: 1, failover: false, logger: { log() {} }, serializer }
     // Not Client.create: it cannot read IPv6 addresses and sockets. `net` takes a path where it gets no number.
     const server = new Server(this.address.host, this.address.port as number, '', '', options)
     return new (Client as unknown as ClientOfFlagged)([server], options)

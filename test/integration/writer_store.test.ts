@@ -210,6 +210,20 @@ describe('a memcached in trouble', () => {
     }
   })
 
+  // Timers come first after a long turn, and the answer has long been there.
+  test('an answer that came during a long turn of the app is not late', async () => {
+    const own = new Store({ memcached: memcached.address, timeoutMs: 50 })
+    try {
+      // So that the connection is open, and the turn that follows is one of answers.
+      await own.set('turn', value, minute)
+      const call = own.get('turn')
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+      expect((await call)?.value).toEqual(value)
+    } finally {
+      own.close()
+    }
+  })
+
   test('restarted: the next call connects anew', async () => {
     const first = await startMemcached()
     const own = new Store({ memcached: first.address })
