@@ -72,7 +72,7 @@ export function generateNginxFiles(options: NginxOptions): Record<string, string
     cookie: policy.variants.flatMap((variant, index) => (variant.source === 'cookie' ? [`${variant.field}=$samekey_forward_${index + 1}`] : [])).join('; '),
     unkeyedHeaders: policy.unkeyedHeaders.map((name) => `proxy_set_header ${name} "";\n`).join(''),
     tagFields: hiddenFields(policy.responses.showTags ? [] : policy.responses.tagFields),
-    headMap: headMap(),
+    headMap: headMap(!isBeforeSharedDict(options)),
     directives: policy.requestDirectives ? '$http_cache_control$http_pragma' : '',
     ...keyPlaces(options.showKeyTo ?? [])
   }
@@ -168,6 +168,11 @@ function banPlaces({ policy, directory, sharedDict, engine, modulePath }: NginxO
 /** njs 0.8 and later: the directive's name is in the module. One that is not here may be older, and files suit all. */
 function hasSharedDict(modulePath: string | null = DEBIAN_MODULE): boolean {
   return modulePath !== null && existsSync(modulePath) && readFileSync(modulePath).includes('js_shared_dict_zone\0')
+}
+
+/** Known to be older than njs 0.8. */
+function isBeforeSharedDict({ engine, modulePath = DEBIAN_MODULE }: NginxOptions): boolean {
+  return engine !== 'qjs' && modulePath !== null && existsSync(modulePath) && !hasSharedDict(modulePath)
 }
 
 /** Quotes and backslashes end or escape; a dollar sign would start a variable, and Nginx has no escape for it. */

@@ -2,32 +2,43 @@
 // PCRE it costs a tenth of what it costs in njs, and the head need not become a string there. It accepts what parseHead
 // of njs/core/entry.ts accepts, whose expressions it is made of; the lengths are left to replay.ts.
 
-import { FIELD_LINES, FIRST_FIELDS, FIRST_LINE } from '../njs/core/entry.js'
+import { FIELD_LINES, FIRST_FIELDS } from '../njs/core/entry.js'
 
-/** A map that sets $samekey_head_body to the key of the item with the body, '-' when the body follows, '' for no head. */
-export function headMap(): string {
-  return `map $samekey_head $samekey_head_body {
+/** What replay.ts needs of the first line, in the order in which its own Part counts them. */
+const WORDS = ['body_bytes', 'stored_at', 'initial_age', 'fresh_until', 'body_key', 'clock']
+
+/**
+ * A map that sets $samekey_parts to the parts of the head, each on a line of its own: WORDS, the values of FIRST_FIELDS,
+ * '' for one that is not there, and the lines of all other fields. '' for what is no head. One variable, because in
+ * njs each further one costs as much as a line. `withDate`: false where njs cannot replay it, and need not look.
+ */
+export function headMap(withDate: boolean): string {
+  const fields = FIRST_FIELDS.map((name) => (name === 'Date' && !withDate ? '' : `$samekey_${variableName(name)}`))
+  const parts = [...WORDS.map((name) => `$samekey_${name}`), ...fields, '$samekey_more']
+  return `map $samekey_head $samekey_parts {
     # A request can have several heads: a second one where a vary marker leads to.
     volatile;
-    "~${headExpression().replace(/["\\]/g, '\\$&')}" $samekey_body_key;
+    "~${headExpression().replace(/["\\]/g, '\\$&')}" "${parts.join('\\n')}";
     default "";
 }
 `
 }
 
 function headExpression(): string {
-  const words = [
-    'SK2', word('stored_status'), '[0-9]+', '[0-9]+', word('stored_at'), word('initial_age'), '[0-9]+', '[0-9]+', '[0-9]+', word('body_key'), word('clock'), word('tags')
+  const number = '[0-9]{10}'
+  const first = [
+    'SK2', '(?<samekey_stored_status>[2-5][0-9]{2})', '[0-9]{5}', `(?<samekey_body_bytes>${number})`, `(?<samekey_stored_at>${number})`, `(?<samekey_initial_age>${number})`,
+    `(?<samekey_fresh_until>${number})`, number, number, '(?<samekey_body_key>[!-~]{1,250}+)', '(?<samekey_clock>[!-~]++)', '(?<samekey_tags>[!-~]++)'
   ]
-  const fields = FIRST_FIELDS.map((name) => `(?:${name}: (?<samekey_${name.toLowerCase().replace('-', '_')}>${VALUE})\\n(?!${name}:))?+`)
+  const fields = FIRST_FIELDS.map((name) => `(?:${name}: (?<samekey_${variableName(name)}>${VALUE})\\n(?!${name}:))?+`)
   // Possessive throughout: a long head must not need a long stack.
-  return `^(?=${FIRST_LINE.source.slice(1, -1)}\\n)${words.join(' ')}\\n(?i:${fields.join('')})(?<samekey_more>(?i:${line()})*+)\\z`
+  return `^${first.join(' ')}\\n(?i:${fields.join('')})(?<samekey_more>(?i:${line()})*+)\\z`
 }
 
 const VALUE = '[^\\x00-\\x08\\x0a-\\x1f\\x7f]*+'
 
-function word(name: string): string {
-  return `(?<samekey_${name}>[^ \\n]++)`
+function variableName(field: string): string {
+  return field.toLowerCase().replace('-', '_')
 }
 
 /** One field line, as the core has it. */

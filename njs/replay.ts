@@ -1,15 +1,19 @@
 // Full mode: an entry becomes a response again. Here is the way of nearly every hit; what is rarer is in files of its
 // own, which build.mjs loads when they are first called.
 //
-// A hit costs what JavaScript does in it, so little is done here: the head stays bytes, and an expression of Nginx's
-// own (nginx/head_map.ts) checks it and takes it apart. Small bodies come with their head in one look-up and are
-// returned from here; a large one stays outside the VM: memcached_pass streams it, and the head goes into its filter.
+// A hit costs what JavaScript does in it: each property that is looked up, each function that is called. So the head
+// stays bytes, and an expression of Nginx's own (nginx/head_map.ts) checks it and takes it apart. Small bodies come with
+// their head in one look-up and are returned from here; a large one stays outside the VM: memcached_pass streams it, and
+// the head goes into its filter.
 
 import checkBans from './bans.js'
 import { isCurrent } from './bans_copy.js'
-import { canReturn, MAX_HEAD_BYTES } from './core/entry.js'
+import { MAX_HEAD_BYTES } from './core/entry.js'
 import leave from './leave.js'
 import replayAny from './replay_any.js'
+
+/** The lines of $samekey_parts, as nginx/head_map.ts has them. */
+const enum Part { bodyBytes, storedAt, initialAge, freshUntil, bodyKey, clock, fields }
 
 /** js_content of the page location: asks memcached for the entry of $samekey_key. */
 function replay(r: NginxHTTPRequest): void {
@@ -25,24 +29,29 @@ function rescue(r: NginxHTTPRequest): void {
 function replayReply(reply: NginxHTTPRequest): void {
   const r = reply.parent as NginxHTTPRequest
   try {
+    if (reply.status !== 200) return replayAny(r, reply, answer)
     const variables = r.variables
     const item = reply.responseBuffer as Buffer
+    // `SK2 status headBytes`, if it is an entry: the expression has the last word.
+    if (item[4] !== ZERO + 2 || item[5] !== ZERO || item[6] !== ZERO) return replayAny(r, reply, answer)
+    const bytes = item[8]! * 10000 + item[9]! * 1000 + item[10]! * 100 + item[11]! * 10 + item[12]! - 11111 * ZERO
+    // Bytes: as a string it would be decoded, and encoded again for Nginx.
+    variables.samekey_head = (bytes === item.length ? item : item.slice(0, bytes)) as unknown as string
+    const text = variables.samekey_ordinary as string
+    const parts = text.split('\n')
     const now = Date.now()
-    const seconds = Math.floor(now / 1000)
-    // `status headBytes bodyBytes storedAt initialAge freshUntil`, if it is an entry: each at its place, as docs/entry-format.md has it.
-    const numbers = reply.status === 200 && item.length > NUMBERS_END ? item.toString('utf8', NUMBERS_START, NUMBERS_END) : ''
-    const status = +numbers.slice(0, 3)
-    const bytes = +numbers.slice(4, 9)
-    const ttl = +numbers.slice(43) - seconds
-    if (!(ttl > 0) || variables.samekey_selective !== '' || !isHead(variables, item, bytes, status, +numbers.slice(10, 20))) return replayAny(r, reply, answer)
+    const seconds = (now / 1000) >>> 0
+    const ttl = +(parts[Part.freshUntil] as string) - seconds
+    const isWhole = parts[Part.bodyKey] === '-'
+    const bodyBytes = isWhole ? +(parts[Part.bodyBytes] as string) : 0
+    if (!(ttl > 0) || bytes > MAX_HEAD_BYTES || item.length !== bytes + bodyBytes) return replayAny(r, reply, answer)
 
-    const age = +numbers.slice(32, 42) + Math.max(seconds - +numbers.slice(21, 31), 0)
-    const clock = variables.samekey_clock as string
-    if (isCurrent(variables, clock, now)) return answer(r, item, bytes, status, age, 'hit; ttl=' + ttl, '@samekey_body')
+    const clock = parts[Part.clock] as string
+    if (isCurrent(variables, clock, now)) return answer(r, item, bytes, text, parts, 200, seconds, 'hit; ttl=' + ttl, '@samekey_body')
     // What was stored by a rule of its path is good only with that.
     if (clock.indexOf(';') >= 0) return replayAny(r, reply, answer)
     checkBans(r, clock, variables.samekey_tags as string, '', (good) => {
-      if (good) answer(r, item, bytes, status, age, 'hit; ttl=' + ttl, '@samekey_body')
+      if (good) answer(r, item, bytes, text, parts, 200, seconds, 'hit; ttl=' + ttl, '@samekey_body')
       else leave(r, 'stale; detail=purged', false)
     })
   } catch (e) {
@@ -52,71 +61,66 @@ function replayReply(reply: NginxHTTPRequest): void {
   }
 }
 
-/** Bytes of an entry. */
-const NUMBERS_START = 4
-const NUMBERS_END = 57
-
-/** Fills the variables of nginx/head_map.ts; false when any part is not what a writer writes. */
-function isHead(variables: NginxVariables, item: Buffer, bytes: number, status: number, bodyBytes: number): boolean {
-  if (!(bytes <= MAX_HEAD_BYTES)) return false
-  // Bytes: as a string it would be decoded, and encoded again for Nginx.
-  variables.samekey_head = item.slice(0, bytes) as unknown as string
-  const bodyKey = variables.samekey_head_body
-  if (bodyKey === '-') return item.length === bytes + bodyBytes && canReturn(status, bodyBytes)
-  return bodyKey !== '' && item.length === bytes
-}
+/** The byte '0'. */
+const ZERO = 48
 
 /**
- * The head has gone through isHead, and `bytes` is its length; `age` is in seconds. `said` is for Cache-Status; `location`
- * streams a body of its own.
+ * `text` and `parts` are $samekey_parts; the head is the first `bytes` of the item, now is in seconds. `said` is for
+ * Cache-Status; `location` streams a body of its own.
  */
-function answer(r: NginxHTTPRequest, item: Buffer, bytes: number, status: number, age: number, said: string, location: string): void {
+function answer(r: NginxHTTPRequest, item: Buffer, bytes: number, text: string, parts: string[], status: number, now: number, said: string, location: string): void {
   const variables = r.variables
   variables.samekey_said = 'samekey; ' + said
-  if (item.length === bytes && variables.samekey_body_key !== '-') return r.internalRedirect(location)
-  setFields(r, variables, status, age)
+  // RFC 9111 §4.2.3: how old it was when it came, and how long it has been here. A clock may have been put back.
+  const here = now - +(parts[Part.storedAt] as string)
+  const age = '' + (+(parts[Part.initialAge] as string) + (here > 0 ? here : 0))
+  if (parts[Part.bodyKey] !== '-') {
+    variables.samekey_streamed = status + '\n' + age + '\n' + text
+    return r.internalRedirect(location)
+  }
+  setFields(r, parts, Part.fields, status, age)
   r.return(status, item.slice(bytes))
 }
 
 /** js_header_filter of the locations that stream a body: memcached_pass has the body, this sets the rest. */
 function head(r: NginxHTTPRequest): void {
-  const variables = r.variables
-  const here = Math.floor(Date.now() / 1000) - Number(variables.samekey_stored_at)
-  r.status = Number(variables.samekey_stored_status)
-  setFields(r, variables, r.status, Number(variables.samekey_initial_age) + Math.max(here, 0))
+  const parts = (r.variables.samekey_streamed as string).split('\n')
+  r.status = +(parts[0] as string)
+  setFields(r, parts, 2 + Part.fields, r.status, parts[1] as string)
 }
 
-// Before 0.8 a Date or Server that is set comes in addition to the one that Nginx writes, so Nginx's own stay alone.
-const HAS_OWN_DATE = njs.version_number < 0x000800
+/** Before 0.8 a Date or Server that is set comes in addition to the one that Nginx writes, so Nginx's own stay alone. */
+function hasOwnDate(): boolean {
+  return njs.version_number < 0x000800
+}
 
-/** RFC 9111 §4.2.3: `age` is how old it was when it came, and how long it has been here. A clock may have been put back. */
-function setFields(r: NginxHTTPRequest, variables: NginxVariables, status: number, age: number): void {
+/** The fields of the head begin at `at`: one line for each of FIRST_FIELDS, then whole lines. */
+function setFields(r: NginxHTTPRequest, parts: string[], at: number, status: number, age: string): void {
   const out = r.headersOut as Record<string, string | string[]>
+  let value
   // RFC 9110 §14.3; a stored one comes after it and counts.
   if (status === 200) out['Accept-Ranges'] = 'bytes'
-  let value
-  if ((value = variables.samekey_content_type)) out['Content-Type'] = value
-  if ((value = variables.samekey_content_encoding)) out['Content-Encoding'] = value
-  if ((value = variables.samekey_cache_control)) out['Cache-Control'] = value
-  if ((value = variables.samekey_etag)) out['ETag'] = value
-  if ((value = variables.samekey_last_modified)) out['Last-Modified'] = value
-  if ((value = variables.samekey_vary)) out['Vary'] = value
-  if ((value = variables.samekey_link)) out['Link'] = value
-  if (!HAS_OWN_DATE && (value = variables.samekey_date)) out['Date'] = value
-  if ((value = variables.samekey_more)) setMore(out, value)
-  out['Age'] = String(age)
+  if ((value = parts[at++])) out['Content-Type'] = value
+  if ((value = parts[at++])) out['Content-Encoding'] = value
+  if ((value = parts[at++])) out['Cache-Control'] = value
+  if ((value = parts[at++])) out['ETag'] = value
+  if ((value = parts[at++])) out['Last-Modified'] = value
+  if ((value = parts[at++])) out['Vary'] = value
+  if ((value = parts[at++])) out['Link'] = value
+  if ((value = parts[at++]) && !hasOwnDate()) out['Date'] = value
+  if (parts[at]) setMore(out, parts, at)
+  out['Age'] = age
 }
 
-/** The lines that have no variable of their own. A writer puts repeated fields next to each other. */
-function setMore(out: Record<string, string | string[]>, text: string): void {
-  const lines = text.split('\n')
-  let i = 0
+/** The fields that have no line of their own. A writer puts repeated ones next to each other. */
+function setMore(out: Record<string, string | string[]>, lines: string[], from: number): void {
+  let i = from
   while (i < lines.length - 1) {
     const start = (lines[i] as string).slice(0, (lines[i] as string).indexOf(': ') + 2)
     const values = []
     while ((lines[i] as string).startsWith(start)) values.push((lines[i++] as string).slice(start.length))
     const name = start.slice(0, -2)
-    if (!HAS_OWN_DATE || !/^(?:date|server)$/i.test(name)) out[name] = values.length === 1 ? (values[0] as string) : values
+    if (!hasOwnDate() || !/^(?:date|server)$/i.test(name)) out[name] = values.length === 1 ? (values[0] as string) : values
   }
 }
 

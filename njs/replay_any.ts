@@ -12,7 +12,7 @@ import search from './search.js'
 import secondKey from './second_key.js'
 
 /** replay.ts has it. */
-export type Answer = (r: NginxHTTPRequest, item: Buffer, bytes: number, status: number, age: number, said: string, location: string) => void
+export type Answer = (r: NginxHTTPRequest, item: Buffer, bytes: number, text: string, parts: string[], status: number, now: number, said: string, location: string) => void
 
 interface Search {
   /** '' for the page's own. */
@@ -119,7 +119,8 @@ function use(r: NginxHTTPRequest, entry: Entry, wanted: Search): void {
     if (why !== '') return leave(r, why, wanted.appAway)
   }
   variables.samekey_head = item.slice(0, bytes) as unknown as string
-  if (variables.samekey_head_body === '') return leave(r, 'uri-miss; detail=unreadable', wanted.appAway)
+  const text = variables.samekey_parts as string
+  if (text === '') return leave(r, 'uri-miss; detail=unreadable', wanted.appAway)
   const said = (wanted.appAway ? 'fwd=stale; detail=app-away' : 'hit') + '; ttl=' + (head.freshUntil - now)
   let location = '@samekey_body'
   if (selective) {
@@ -128,5 +129,5 @@ function use(r: NginxHTTPRequest, entry: Entry, wanted: Search): void {
     if (next === '') return
     location = next
   }
-  wanted.answer(r, item, bytes, head.status, head.initialAge + Math.max(now - head.storedAt, 0), said, location)
+  wanted.answer(r, item, bytes, text, text.split('\n'), head.status, now, said, location)
 }
