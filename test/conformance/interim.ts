@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { startChild } from '../../cli/child.js'
 import { answers, claimPort, until } from '../../cli/ports.js'
 import { suites } from '../support/rootfs.js'
-import { programsOf } from './programs.js'
+import { programsOf } from '../support/programs.js'
 
 const INTERIM = { 102: 'HTTP/1.1 102 Processing\r\n\r\n', 103: 'HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n' }
 const FINAL = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfinal'

@@ -10,7 +10,7 @@ import { startStack } from '../../cli/stack.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
 import type { Suite as DebianSuite } from '../support/rootfs.js'
 import { startOrigin } from './origin.js'
-import { programsOf } from './programs.js'
+import { programsOf } from '../support/programs.js'
 import { loadSuite, type Category, type Kind, type Suite, type Verdict } from './suite.js'
 
 export interface RunOptions {
