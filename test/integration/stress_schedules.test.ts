@@ -2,7 +2,7 @@
 // command waits until the schedule lets it go. More of them: npm run stress -- --only schedules
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { seeded } from '../fuzz/random.js'
-import { PROTOCOL, type Rules, type Size } from '../model/protocol.js'
+import { protocol, PROTOCOL, type Rules, type Size } from '../model/protocol.js'
 import { search } from '../model/search.js'
 import { everyOrder, follow, interleave, type Outcome, walk } from '../stress/schedules.js'
 import { SteppedSite, type PurgeKind } from '../stress/stepped_site.js'
@@ -48,7 +48,7 @@ describe('what breaks the promise without a part of the protocol keeps it with a
     { without: 'staleWithoutList', size: tag },
     { without: 'copyExpires', size: tag }
   ])('$without', async ({ without, size }) => {
-    const { trace } = search(size, { ...PROTOCOL, [without]: false })
+    const { trace } = search(protocol(size, { ...PROTOCOL, [without]: false }))
     const outcome = await follow(site, trace)
     expect(outcome).toEqual(kept(outcome))
     // All that the real parts have steps for was done.

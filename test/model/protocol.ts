@@ -3,6 +3,9 @@
 // between any two steps anything else may happen. docs/invalidation.md tells the same in words.
 //
 // Nothing is bounded but the number of processes, nodes and purges: renders, evictions, restarts and time go on for ever.
+// A page in several forms is in forms.ts, one that goes by several names in spellings.ts.
+
+import type { Machine, Step } from './machine.js'
 
 /** The parts of the protocol that can be left out, to see what each is there for. */
 export interface Rules {
@@ -79,11 +82,18 @@ export interface State {
   purges: Purge[]
 }
 
-export interface Step { does: string; state: State }
-
 export interface Size { processes: number; nodes: number; purges: PurgeKind[] }
 
-export function start({ processes, nodes, purges }: Size): State {
+export function protocol(size: Size, rules: Rules = PROTOCOL): Machine<State> {
+  return {
+    start: start(size),
+    steps: (state) => steps(state, rules),
+    violation: (state) => violation(state, rules),
+    keyOf: (state) => keyOf(state, rules)
+  }
+}
+
+function start({ processes, nodes, purges }: Size): State {
   return {
     list: null,
     item: null,
@@ -93,8 +103,7 @@ export function start({ processes, nodes, purges }: Size): State {
   }
 }
 
-/** The first promise that is broken in a state, in words; '' when all are kept. */
-export function violation(state: State, rules: Rules): string {
+function violation(state: State, rules: Rules): string {
   const { item } = state
   if (item === null || item === 'claim') return ''
   for (const [n, node] of state.nodes.entries()) {
@@ -119,9 +128,8 @@ function serves(copy: List | 'missing', { clock }: Page, rules: Rules): boolean 
   return clock.counter >= copy.base && clock.counter >= copy.ban
 }
 
-/** Everything that can happen next. */
-export function steps(state: State, rules: Rules): Step[] {
-  const all: Step[] = []
+function steps(state: State, rules: Rules): Step<State>[] {
+  const all: Step<State>[] = []
   const add = (does: string, change: (next: State) => void) => {
     const next = copyOf(state)
     change(next)
@@ -299,7 +307,7 @@ function epochsOf(state: State): number[] {
  * Equal for states from which the same can happen: epochs, processes and nodes have no names, and what can no longer
  * make a difference is left out. Each case says why; without this a search would have no end.
  */
-export function keyOf(state: State, rules: Rules): string {
+function keyOf(state: State, rules: Rules): string {
   const epochs = liveEpochs(state, rules)
   const every = (1 << state.purges.length) - 1
   let key = listKey(state.list, epochs) + itemKey(state.item, epochs, every, rules)

@@ -1,5 +1,5 @@
 // Breadth first through every state that can be reached: the first violation found has the shortest way to it.
-import { keyOf, start, steps, violation, type Rules, type Size, type State } from './protocol.js'
+import type { Machine } from './machine.js'
 
 export interface Found {
   /** How many states there are; as far as the search went when something was found. */
@@ -11,24 +11,23 @@ export interface Found {
 }
 
 /** Throws when there are more than `limit` states: then nothing is proven. */
-export function search(size: Size, rules: Rules, limit = 5_000_000): Found {
-  const first = start(size)
-  const seen = new Set([keyOf(first, rules)])
+export function search<State>({ start, steps, violation, keyOf }: Machine<State>, limit = 5_000_000): Found {
+  const seen = new Set([keyOf(start)])
   // State by state, with the number of the one before and what was done to it.
-  let level: { state: State; id: number }[] = [{ state: first, id: 0 }]
+  let level: { state: State; id: number }[] = [{ state: start, id: 0 }]
   const before: number[] = [-1]
   const done: string[] = ['']
 
   while (level.length > 0) {
     const next: typeof level = []
     for (const { state, id } of level) {
-      for (const step of steps(state, rules)) {
-        const key = keyOf(step.state, rules)
+      for (const step of steps(state)) {
+        const key = keyOf(step.state)
         if (seen.has(key)) continue
         seen.add(key)
         const own = before.push(id) - 1
         done.push(step.does)
-        const broken = violation(step.state, rules)
+        const broken = violation(step.state)
         if (broken !== '') return { states: seen.size, violation: broken, trace: traceTo(own, before, done) }
         next.push({ state: step.state, id: own })
       }

@@ -7,7 +7,8 @@ import { pageCache, type PageCache } from '../../node-writer/index.js'
 import type { PurgeRequest } from '../../node-writer/purge_request.js'
 import { seeded, type Random } from '../fuzz/random.js'
 import { monotonic, type AppStart, type Behaviour, type FromApp, type ToApp } from './messages.js'
-import { bytesOf, firstLine, LANGUAGES, PAGES, pageOf, type Page } from './page_set.js'
+import { bodyOf, LANGUAGES, pageOf, type Page } from './page_set.js'
+import { PAGE_SETS } from './page_sets.js'
 
 const say = (message: FromApp): void => { process.send?.(message) }
 
@@ -50,14 +51,14 @@ async function purge(id: number, request: PurgeRequest): Promise<void> {
 const answers = new Map<number, (version: number) => void>()
 let questions = 0
 
-function ask(type: 'read' | 'write', page: Page): Promise<number> {
+function ask(type: 'read' | 'write', page: number): Promise<number> {
   const id = ++questions
   return new Promise((resolve) => {
     answers.set(id, (version) => {
       answers.delete(id)
       resolve(version)
     })
-    say({ type, id, page: page.id })
+    say({ type, id, page })
   })
 }
 
@@ -65,24 +66,25 @@ function ask(type: 'read' | 'write', page: Page): Promise<number> {
 
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
   if (behaviour.kind === 'crowd') return answerCrowd(res, behaviour)
-  const page = pageOf(req.url ?? '')
+  const page = pageOf(PAGE_SETS[behaviour.pages].pages, req.url ?? '')
   if (page === undefined) return void res.writeHead(404, { 'Cache-Control': 'no-store' }).end()
   if (req.method === 'POST') {
-    return void res.writeHead(204, { 'X-Version': await ask('write', page) }).end()
+    return void res.writeHead(204, { 'X-Version': await ask('write', page.id) }).end()
   }
-  const version = await ask('read', page)
+  const version = await ask('read', page.id)
   // Now and then longer than a purge's bound, and longer than a lease.
   await pause(random.chance(0.01) ? random.below(2500) : random.chance(0.3) ? 0 : random.below(25))
   if (random.chance(page.kind === 'moody' ? 0.3 : 0.02)) return void res.writeHead(random.pick([500, 503]), { 'Content-Type': 'text/plain' }).end('failed\n')
+  if (cache.policy.mode === 'raw') return renderRaw(page, req, res, version)
   render(page, req, res, version)
 }
 
 function render(page: Page, req: IncomingMessage, res: ServerResponse, version: number): void {
-  const form = page.kind === 'vary' ? String(req.headers['x-form'] ?? '') : page.kind === 'dimension' ? String(req.headers['x-colour'] ?? LANGUAGES[0]) : ''
   res.setHeader('Cache-Tag', page.tags.join(','))
-  res.setHeader('Content-Type', page.kind === 'large' ? 'application/octet-stream' : 'text/html; charset=utf-8')
+  res.setHeader('Content-Type', page.isDense || page.bytes > 100_000 ? 'application/octet-stream' : 'text/html; charset=utf-8')
   if (page.kind === 'vary') res.setHeader('Vary', 'X-Form')
-  if (page.kind === 'query') res.setHeader('No-Vary-Search', 'params=("page")')
+  // Now and then the site says the same in other words.
+  if (page.rules.length > 0) res.setHeader('No-Vary-Search', page.rules[random.chance(0.98) ? 0 : page.rules.length - 1] as string)
   if (page.kind === 'moody' && random.chance(0.5)) res.setHeader('Cache-Control', 'no-store')
   else res.setHeader('Cache-Control', page.kind === 'short' || page.kind === 'moody' ? 'max-age=1, stale-while-revalidate=4, stale-if-error=30' : 'max-age=60')
   if (page.kind === 'short') {
@@ -90,13 +92,24 @@ function render(page: Page, req: IncomingMessage, res: ServerResponse, version: 
     res.setHeader('ETag', etag)
     if (req.headers['if-none-match'] === etag) return void res.writeHead(304).end()
   }
-  const line = firstLine(page, form, version)
-  res.end(line.padEnd(bytesOf(page), line))
+  res.end(bodyOf(page, formOf(page, req), version))
+}
+
+/** Without what raw mode would lose. */
+function renderRaw(page: Page, req: IncomingMessage, res: ServerResponse, version: number): void {
+  const cacheControl = page.kind === 'moody' && random.chance(0.5) ? 'no-store' : page.kind === 'moody' ? 'max-age=2' : 'max-age=60'
+  res.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': cacheControl })
+  res.end(bodyOf(page, formOf(page, req), version))
+}
+
+function formOf({ kind }: Page, { headers }: IncomingMessage): string {
+  if (kind === 'vary') return String(headers['x-form'] ?? '')
+  return kind === 'dimension' ? String(headers['x-colour'] ?? LANGUAGES[0]) : ''
 }
 
 /** The first render comes to its end in the way that was told, all others are well, except that a page is uncacheable for ever. */
 async function answerCrowd(res: ServerResponse, { renderMs, ending }: Behaviour & { kind: 'crowd' }): Promise<void> {
-  const isFirst = (await ask('read', PAGES[0] as Page)) === 1
+  const isFirst = (await ask('read', 0)) === 1
   if (isFirst && ending === 'hangs') return
   await pause(renderMs)
   if (isFirst && ending === 'error') return void res.writeHead(500, { 'Content-Type': 'text/plain' }).end('failed\n')

@@ -6,6 +6,7 @@ import { startTestRun } from '../support/docker_engine.js'
 import { breaks } from './breaks.js'
 import { crowd, type CrowdOptions, type CrowdReport } from './crowd.js'
 import { oracleRun, type OracleReport } from './oracle_run.js'
+import { PAGE_SETS, type PageSetName } from './page_sets.js'
 import { runSchedules, type SchedulesReport } from './schedule_runs.js'
 
 const NAMES = ['schedules', 'oracle', 'crowd', 'leaders'] as const
@@ -14,6 +15,7 @@ type Name = (typeof NAMES)[number]
 const usage = `npm run stress [-- OPTIONS]
   --only NAME     one of ${NAMES.join(', ')} (default: all)
   --seed N        the same seed makes the same choices (default: another one each time, printed)
+  --pages NAME    of the oracle run: ${Object.keys(PAGE_SETS).join(', ')} (default mixed)
   --reads N       of the oracle run (default 1000000)
   --purges N      of the oracle run (default 10000)
   --accidents N   restarts, kills and losses in the oracle run (default 60)
@@ -24,7 +26,7 @@ const usage = `npm run stress [-- OPTIONS]
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string' }, seed: { type: 'string' }, reads: { type: 'string', default: '1000000' }, purges: { type: 'string', default: '10000' },
+    only: { type: 'string' }, seed: { type: 'string' }, pages: { type: 'string', default: 'mixed' }, reads: { type: 'string', default: '1000000' }, purges: { type: 'string', default: '10000' },
     accidents: { type: 'string', default: '60' }, break: { type: 'string' }, crowd: { type: 'string', default: '2000' },
     schedules: { type: 'string', default: '1000' }, json: { type: 'string' },
     help: { type: 'boolean', default: false }
@@ -71,19 +73,25 @@ function runOracle(seed: number): Promise<OracleReport> {
   if (values.break !== undefined && broken === undefined) throw new TypeError(`--break: expected one of ${breaks.map(({ id }) => id).join(', ')}, got ${JSON.stringify(values.break)}`)
   if (broken !== undefined) console.log(`with a mistake in ${broken.file}: ${broken.because}`)
   return oracleRun({
-    seed, reads: wholeNumber('reads', values.reads), purges: wholeNumber('purges', values.purges), accidents: wholeNumber('accidents', values.accidents),
+    seed, pages: pageSet(values.pages), reads: wholeNumber('reads', values.reads), purges: wholeNumber('purges', values.purges), accidents: wholeNumber('accidents', values.accidents),
     nodes: ['njs-0.7.9', 'njs-0.8.9'], apps: 3, visitors: 24, ...(broken === undefined ? {} : { broken }),
     progress: (line) => { if (process.stderr.isTTY) process.stderr.write(`\r${line} `) }
   })
 }
 
+function pageSet(name: string): PageSetName {
+  if (name in PAGE_SETS) return name as PageSetName
+  throw new TypeError(`--pages: expected one of ${Object.keys(PAGE_SETS).join(', ')}, got ${JSON.stringify(name)}`)
+}
+
 function oracleHeld(report: OracleReport): boolean {
   if (process.stderr.isTTY) process.stderr.write('\r')
   console.log(`
-oracle: 2 Nginx nodes, 3 app processes, 2 memcached, ${report.seconds.toFixed(0)} s
+oracle, ${values.pages} pages: 2 Nginx nodes, 3 app processes, 2 memcached, ${report.seconds.toFixed(0)} s
 reads           ${number(report.reads)}, of them hits ${((100 * report.hits) / report.reads).toFixed(1)} %; renders ${number(report.renders)}
 purges          ${counts(report.purges)}; repeated until acknowledged ${number(report.repeated)}
-accidents       ${counts(report.accidents)}, ${number(report.evictions)} evictions
+accidents       ${counts(report.accidents)}; single items taken away ${number(report.losses)}
+evictions       ${number(report.evictions)}, seen: ${counts(report.evicted)}
 without a page  ${counts(report.failed)}
 wrong pages     ${report.wrong.length}
 bans obeyed     ${report.latestMs.toFixed(0)} ms after they were acknowledged, at the latest

@@ -2,6 +2,7 @@
 
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
 import type { PurgeRequest } from '../../node-writer/purge_request.js'
+import type { PageSetName } from './page_sets.js'
 
 export interface AppStart {
   /** Of loopback. */
@@ -15,9 +16,9 @@ export interface AppStart {
   seed: number
 }
 
-/** 'oracle': the pages of page_set.ts. 'crowd': one page that takes `renderMs`; `ending` is how its first render ends. */
+/** 'oracle': the pages of page_sets.ts. 'crowd': one page that takes `renderMs`; `ending` is how its first render ends. */
 export type Behaviour =
-  | { kind: 'oracle' }
+  | { kind: 'oracle'; pages: PageSetName }
   | { kind: 'crowd'; renderMs: number; ending: 'stored' | 'error' | 'uncacheable' | 'hangs' }
 
 export type ToApp =

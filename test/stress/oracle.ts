@@ -2,10 +2,10 @@
 // when its bound has passed. A read is judged by when it began, and only after every acknowledgement up to then is known.
 
 import type { Database } from './app_process.js'
-import { covers, PAGES, type Cover, type Page } from './page_set.js'
+import { covers, type Cover, type Page } from './page_set.js'
 
 /** Milliseconds after the acknowledgement, as docs/invalidation.md promises. */
-export const BAN_BOUND_MS = 1000
+const BAN_BOUND_MS = 1000
 
 export interface Read {
   page: Page
@@ -46,9 +46,15 @@ export class Oracle implements Database {
   /** The longest after its acknowledgement that a ban was not obeyed yet, in milliseconds; below the bound when all is well. */
   latestMs = 0
   #counter = 0
-  readonly #versions = PAGES.map(() => 0)
-  readonly #obligations: Obligation[][] = PAGES.map(() => [])
+  readonly #versions: number[]
+  readonly #obligations: Obligation[][]
   #waiting: Read[] = []
+
+  /** `urlBoundMs`: within which the purge of an URL is in effect. */
+  constructor(private readonly pages: readonly Page[], private readonly urlBoundMs: number) {
+    this.#versions = pages.map(() => 0)
+    this.#obligations = pages.map(() => [])
+  }
 
   read(page: number): number {
     return this.#versions[page] as number
@@ -61,13 +67,13 @@ export class Oracle implements Database {
   /** Changes the data of all pages that a purge will cover; to be followed by that purge. Returns their version. */
   change(cover: Cover): number {
     const version = ++this.#counter
-    for (const page of PAGES) if (covers(cover, page)) this.#versions[page.id] = version
+    for (const page of this.pages) if (covers(cover, page)) this.#versions[page.id] = version
     return version
   }
 
   acknowledged(purge: Purge): void {
-    const from = purge.acknowledged + (purge.cover.kind === 'urls' || purge.cover.kind === 'post' ? 0 : BAN_BOUND_MS)
-    for (const page of PAGES) if (covers(purge.cover, page)) this.#obligations[page.id]?.push({ from, purge })
+    const from = purge.acknowledged + (purge.cover.kind === 'urls' || purge.cover.kind === 'post' ? this.urlBoundMs : BAN_BOUND_MS)
+    for (const page of this.pages) if (covers(purge.cover, page)) this.#obligations[page.id]?.push({ from, purge })
   }
 
   seen(read: Read): void {

@@ -5,17 +5,22 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { EngineId } from '../support/engines.js'
 import { seeded, type Random } from '../fuzz/random.js'
+import { besideKeyOf } from '../../node-writer/invalidation/claim.js'
 import { pagesOfUrl } from '../../node-writer/key.js'
+import { ruleKeyOf } from '../../node-writer/search_rules.js'
 import { startSite, type Site } from './site.js'
 import type { Break } from './bundle.js'
 import type { PurgeRequest } from '../../node-writer/purge_request.js'
+import { Evictions } from './evictions.js'
 import { monotonic } from './messages.js'
 import { Oracle, type Stale } from './oracle.js'
-import { bytesOf, formField, HOST, PAGES, POLICY, readFirstLine, type Cover, type Page } from './page_set.js'
-import { fieldOf, Visitor, type Answer } from './visitor.js'
+import { bodyOf, formField, HOST, readFirstLine, type Cover, type CoverKind, type Page, type PageSet } from './page_set.js'
+import { PAGE_SETS, type PageSetName } from './page_sets.js'
+import { fieldOf, Visitor } from './visitor.js'
 
 export interface OracleOptions {
   seed: number
+  pages: PageSetName
   reads: number
   purges: number
   /** One node each. */
@@ -23,11 +28,11 @@ export interface OracleOptions {
   apps: number
   /** Connections to each node. */
   visitors: number
-  /** Restarts of a memcached, kills of an app process, and deletions of the ban list, in the whole run. */
+  /** Of those that the pages' set names, in the whole run. */
   accidents: number
   broken?: Break
-  /** Which kinds of purge. */
-  kinds?: readonly Cover['kind'][]
+  /** Which kinds of purge, instead of those of the pages' set. */
+  kinds?: readonly CoverKind[]
   progress?: (line: string) => void
 }
 
@@ -42,7 +47,11 @@ export interface OracleReport {
   /** Purges that were not acknowledged at first: memcached or the process was away. */
   repeated: number
   accidents: Record<string, number>
+  /** Single items that were taken away. */
+  losses: number
+  /** For want of room, as memcached counts them; and those that it told of, by what they were. */
   evictions: number
+  evicted: Record<string, number>
   /** Reads without a page: errors of the app, connections that were closed. By status. */
   failed: Record<string, number>
   /** Another page or form than was asked for. */
@@ -55,22 +64,19 @@ export interface OracleReport {
   events: Record<string, number>
 }
 
-const MEMCACHED_MEGABYTES = 4
-
-const ACCIDENTS = ['items lost', 'memcached started anew', 'app processes killed', 'ban lists lost'] as const
-
 /** At most so many purges at once. */
 const PURGES_UNDER_WAY = 6
 
 export async function oracleRun(options: OracleOptions): Promise<OracleReport> {
   const random = seeded(options.seed)
-  const oracle = new Oracle()
+  const set: PageSet = PAGE_SETS[options.pages]
+  const oracle = new Oracle(set.pages, set.urlBoundMs)
   const site = await startSite({
-    policy: POLICY, host: HOST, behaviour: { kind: 'oracle' }, database: oracle, apps: options.apps, memcacheds: 2, memcachedArgs: ['-m', String(MEMCACHED_MEGABYTES)],
+    policy: set.policy, host: HOST, behaviour: { kind: 'oracle', pages: options.pages }, database: oracle, apps: options.apps, memcacheds: 2, memcachedArgs: set.memcachedArgs,
     nodes: options.nodes, seed: options.seed, ...(options.broken === undefined ? {} : { broken: options.broken })
   })
   try {
-    return await new Run(options, site, oracle, random).report()
+    return await new Run(options, set, site, oracle, random).report()
   } finally {
     await site.stop()
   }
@@ -86,10 +92,17 @@ class Run {
   readonly #accidents: Record<string, number> = {}
   readonly #wrong: string[] = []
   readonly #underWay = new Set<Promise<void>>()
+  #losses = 0
   #evictions = 0
+  readonly #evicted: Evictions
   #accident: Promise<void> = Promise.resolve()
 
-  constructor(private readonly options: OracleOptions, private readonly site: Site, private readonly oracle: Oracle, private readonly random: Random) {}
+  constructor(
+    private readonly options: OracleOptions, private readonly set: PageSet, private readonly site: Site, private readonly oracle: Oracle, private readonly random: Random
+  ) {
+    this.#evicted = new Evictions(site.policy)
+    for (const address of site.memcached) this.#evicted.watch(address)
+  }
 
   async report(): Promise<OracleReport> {
     const { options, site, oracle } = this
@@ -104,13 +117,14 @@ class Run {
       await this.#accident
     } finally {
       clearInterval(judging)
+      this.#evicted.close()
     }
     oracle.judge(Infinity)
     await this.#countEvictions()
     return {
       seed: options.seed, seconds: (monotonic() - began) / 1000, reads: this.#reads, hits: this.#hits, renders: site.renders(),
-      purges: this.#purges, repeated: this.#repeated, accidents: this.#accidents, evictions: this.#evictions, failed: this.#failed,
-      wrong: this.#wrong, latestMs: oracle.latestMs, staleReads: oracle.staleReads, stale: oracle.stale, events: site.events()
+      purges: this.#purges, repeated: this.#repeated, accidents: this.#accidents, losses: this.#losses, evictions: this.#evictions,
+      evicted: this.#evicted.seen, failed: this.#failed, wrong: this.#wrong, latestMs: oracle.latestMs, staleReads: oracle.staleReads, stale: oracle.stale, events: site.events()
     }
   }
 
@@ -135,8 +149,9 @@ class Run {
 
   async #read(visitor: Visitor, node: number): Promise<void> {
     const { random } = this
+    const { pages } = this.set
     // Some pages are wanted more than others.
-    const page = PAGES[Math.min(random.below(PAGES.length), random.below(PAGES.length))] as Page
+    const page = pages[Math.min(random.below(pages.length), random.below(pages.length))] as Page
     const form = random.pick(page.forms)
     const answer = await visitor.ask(request(page, form, random))
     if (answer.status !== 200) {
@@ -146,7 +161,7 @@ class Run {
     const cacheStatus = fieldOf(answer.head, 'cache-status')
     if (cacheStatus.startsWith('samekey; hit')) this.#hits++
     const seen = readFirstLine(answer.body)
-    if (seen === undefined || seen.page !== page.id || seen.form !== form || !isWhole(page, answer)) {
+    if (seen === undefined || seen.page !== page.id || seen.form !== form || answer.body !== bodyOf(page, form, seen.version)) {
       this.#wrong.push(`asked for page ${page.id} form ${form || '-'}, got ${JSON.stringify(answer.body.slice(0, 60))} of ${answer.body.length} (${cacheStatus})`)
       return
     }
@@ -163,6 +178,11 @@ class Run {
       const purge = this.#purge(this.#anyCover()).finally(() => this.#underWay.delete(purge))
       this.#underWay.add(purge)
     }
+    const { readsPerLoss } = this.set
+    if (readsPerLoss > 0 && this.#losses < this.#reads / readsPerLoss) {
+      this.#losses++
+      this.#lose(1)
+    }
     const happened = Object.values(this.#accidents).reduce((sum, each) => sum + each, 0)
     // Not in the first part, when there is little to lose.
     if (happened < (this.#reads / reads) * (accidents + 1) - 1) this.#beAccident(happened)
@@ -170,9 +190,10 @@ class Run {
 
   #anyCover(): Cover {
     const { random } = this
-    const kinds = this.options.kinds ?? ['urls', 'urls', 'urls', 'urls', 'urls', 'urls', 'post', 'tags', 'tags', 'prefix', 'pattern', random.chance(0.15) ? 'all' : 'urls']
-    const kind = random.pick(kinds)
-    const pages = Array.from({ length: 1 + random.below(3) }, () => random.pick(PAGES))
+    const any = random.pick(this.options.kinds ?? this.set.kinds)
+    // What costs all pages is rare, or nothing would ever be stored.
+    const kind = any === 'all' && random.chance(0.85) ? 'urls' : any
+    const pages = Array.from({ length: 1 + random.below(3) }, () => random.pick(this.set.pages))
     switch (kind) {
       case 'urls': return { kind, pages }
       case 'post': return { kind, pages: pages.slice(0, 1) }
@@ -190,7 +211,7 @@ class Run {
     const version = oracle.change(cover)
     for (let attempt = 0; ; attempt++) {
       const index = random.below(site.apps.length)
-      const { at, error } = await (site.apps[index] as Site['apps'][number]).purge(requestOf(cover))
+      const { at, error } = await (site.apps[index] as Site['apps'][number]).purge(requestOf(cover, random))
       if (error === '') return oracle.acknowledged({ cover, version, by: `app ${index + 1}`, acknowledged: at })
       if (attempt === 0) this.#repeated++
       if (attempt > 200) throw new Error(`a purge of ${cover.kind} was not acknowledged in ${attempt} attempts: ${error}`)
@@ -204,7 +225,7 @@ class Run {
     const page = cover.pages[0] as Page
     const index = this.random.below(this.site.nodes.length)
     const visitor = new Visitor((this.site.nodes[index] as Site['nodes'][number]).port)
-    const answer = await visitor.ask(`POST ${page.target} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 0\r\n\r\n`)
+    const answer = await visitor.ask(`POST ${this.random.pick(page.spellings)} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 0\r\n\r\n`)
     visitor.close()
     if (answer.status !== 204) return
     const version = Number(fieldOf(answer.head, 'x-version'))
@@ -216,24 +237,41 @@ class Run {
   #beAccident(happened: number): void {
     const { random, site } = this
     // In turn, so that a short run has one of each.
-    const kind = ACCIDENTS[happened % ACCIDENTS.length] as (typeof ACCIDENTS)[number]
+    const kind = this.set.accidents[happened % this.set.accidents.length] as PageSet['accidents'][number]
     this.#accidents[kind] = (this.#accidents[kind] ?? 0) + 1
     const act = async (): Promise<void> => {
       if (kind === 'memcached started anew') {
         await this.#countEvictions()
-        return site.restartMemcached(random.below(site.memcached.length))
+        const index = random.below(site.memcached.length)
+        await site.restartMemcached(index)
+        return this.#evicted.watch(site.memcached[index] as string)
       }
       if (kind === 'app processes killed') return site.restartApp(random.below(site.apps.length))
-      const keys = kind === 'ban lists lost' ? [`${site.policy.keyHead}#bans`] : Array.from({ length: 40 }, () => this.#anyKey())
-      await Promise.all(site.memcached.map((address) => deleteItems(address, keys)))
+      if (kind === 'ban lists lost') await this.#delete([`${site.policy.keyHead}#bans`])
+      else await this.#lose(40)
     }
     this.#accident = this.#accident.then(act)
   }
 
+  #lose(items: number): Promise<void> {
+    return this.#delete(Array.from({ length: items }, () => this.#anyKey()))
+  }
+
+  async #delete(keys: string[]): Promise<void> {
+    const commands = keys.map((key) => `delete ${key} noreply\r\n`).join('') + 'quit\r\n'
+    await Promise.all(this.site.memcached.map((address) => talk(address, commands).catch(() => '')))
+  }
+
   #anyKey(): string {
-    const page = this.random.pick(PAGES)
-    const { key } = this.random.pick(pagesOfUrl(`http://${HOST}${page.target}`, this.site.policy))
-    return key + this.random.pick(['', '', '#l', '#r'])
+    const { random, set, site } = this
+    const page = random.pick(set.pages)
+    const address = random.pick(pagesOfUrl(`http://${HOST}${random.pick([page.target, ...page.spellings])}`, site.policy))
+    switch (random.pick(set.losses)) {
+      case 'page': return address.key
+      case 'lease': return `${address.key}#l`
+      case 'claim': return besideKeyOf(address.key)
+      case 'rule': return ruleKeyOf(address, site.policy)
+    }
   }
 
   async #countEvictions(): Promise<void> {
@@ -246,29 +284,21 @@ class Run {
 
 function request(page: Page, form: string, random: Random): string {
   const field = formField(page, form)
-  // What the key leaves out, and what No-Vary-Search does.
-  const target = page.kind === 'query' ? page.target.replace(/\d+$/, String(random.below(3))) : page.target
+  // What No-Vary-Search leaves out, and what the key does.
+  const target = random.pick(page.spellings)
   const separator = target.includes('?') ? '&' : '?'
   const tracking = random.chance(0.2) ? `${separator}utm_source=${random.below(100)}` : ''
   return `GET ${target}${tracking} HTTP/1.1\r\nHost: ${HOST}\r\n${field === undefined ? '' : `${field[0]}: ${field[1]}\r\n`}\r\n`
 }
 
-function isWhole(page: Page, { body }: Answer): boolean {
-  return body.length === bytesOf(page)
-}
-
-function requestOf(cover: Exclude<Cover, { kind: 'post' }>): PurgeRequest {
+function requestOf(cover: Exclude<Cover, { kind: 'post' }>, random: Random): PurgeRequest {
   switch (cover.kind) {
-    case 'urls': return { urls: cover.pages.map(({ target }) => target) }
+    case 'urls': return { urls: cover.pages.map(({ spellings }) => random.pick(spellings)) }
     case 'tags': return { tags: [...cover.tags] }
     case 'prefix': return { prefix: cover.prefix }
     case 'pattern': return { pattern: cover.pattern }
     case 'all': return { all: true }
   }
-}
-
-async function deleteItems(address: string, keys: string[]): Promise<void> {
-  await talk(address, keys.map((key) => `delete ${key} noreply\r\n`).join('') + 'quit\r\n').catch(() => '')
 }
 
 async function talk(address: string, commands: string): Promise<string> {

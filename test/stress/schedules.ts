@@ -1,7 +1,7 @@
 // Which orders the real implementation is driven through: every order of a visit and a purge, orders of two visits and a
 // purge, and walks through the model of the protocol, whose steps are done by the real parts one by one.
 
-import { start, steps, PROTOCOL, type Size, type State } from '../model/protocol.js'
+import { protocol, type Size } from '../model/protocol.js'
 import type { Random } from '../fuzz/random.js'
 import type { PurgeKind, SteppedSite } from './stepped_site.js'
 
@@ -87,10 +87,11 @@ export async function everyOrder(limit: number, run: (decide: Decide) => Promise
 
 /** The steps of a random walk through the model: accidents are rarer than what a site is there for. */
 export function walk(size: Size, length: number, random: Random): string[] {
-  let state: State = start(size)
+  const { start, steps } = protocol(size)
+  let state = start
   const trace: string[] = []
   while (trace.length < length) {
-    const next = steps(state, PROTOCOL).filter(({ does }) => !/evicts|lets the bans go/.test(does) || random.chance(0.15))
+    const next = steps(state).filter(({ does }) => !/evicts|lets the bans go/.test(does) || random.chance(0.15))
     const step = random.pick(next)
     trace.push(step.does)
     state = step.state

@@ -1,7 +1,7 @@
 // The protocol's promise in every state that can be reached, and what breaks it when a part of the protocol is left out.
 // Larger searches: npx tsx test/model/main.ts
 import { describe, expect, test } from 'vitest'
-import { PROTOCOL, type Rules, type Size } from '../model/protocol.js'
+import { protocol, PROTOCOL, type Rules, type Size } from '../model/protocol.js'
 import { search } from '../model/search.js'
 
 // Nginx nodes only look, so one is as good as any number; the row with two is there to show it.
@@ -15,7 +15,7 @@ describe('no response whose render began before a purge is served once its bound
     { processes: 2, nodes: 1, purges: ['url', 'url'] },
     { processes: 1, nodes: 1, purges: ['tag', 'all'] }
   ])('$processes apps, $nodes Nginx, purges of $purges', (size) => {
-    const { violation, trace, states } = search(size, PROTOCOL)
+    const { violation, trace, states } = search(protocol(size))
     expect({ violation, trace }).toEqual({ violation: '', trace: [] })
     // A search that stops at once proves nothing.
     expect(states).toBeGreaterThan(100)
@@ -89,7 +89,7 @@ const mutations: Mutation[] = [
 
 describe('every part of the protocol is needed', () => {
   test.each(mutations)('without $without: $because', ({ without, size, trace }) => {
-    const found = search(size, { ...PROTOCOL, [without]: false })
+    const found = search(protocol(size, { ...PROTOCOL, [without]: false }))
     expect(found.violation).toMatch(/^Nginx 1 serves a page whose render began before the purge of /)
     // The shortest way there, step by step.
     expect(found.trace).toEqual(trace)
