@@ -125,7 +125,8 @@ export class Pages {
     // First: a purge that comes from now on knows the rule.
     const token = claim.rule === null ? '' : await learnRule(items, claim.rule, rule, page.status === 200, RULE_SECONDS)
     if (token === null) return this.#skip(page, 'purged')
-    if (isElsewhere) return this.#skip(page, 'new-rule')
+    // Without a claim on the rule it would be stored under none, and a purge of another spelling would not look for it.
+    if (isElsewhere || (rule !== null && claim.rule === null)) return this.#skip(page, 'new-rule')
 
     const { varyNames } = storable
     const form = varyNames.length === 0 ? null : formOf(claims, claim.page, claim.key, varyNames, page.field)
