@@ -2,7 +2,8 @@
 // memjs starts anew: it would otherwise lose the calls that were under way, and the next one too.
 
 import type { Socket } from 'node:net'
-import { Client, Server } from 'memjs'
+import { Client } from 'memjs'
+import { GatheringServer } from './gathering_server.js'
 import type { ServerAddress } from './ring.js'
 
 export type StoreErrorCode =
@@ -21,13 +22,8 @@ export class StoreError extends Error {
   }
 }
 
-/** A value as memcached keeps it: bytes, and the 32-bit flags that Nginx's memcached_gzip_flag looks at. */
-export interface Flagged {
-  bytes: Buffer
-  flags: number
-}
-
-export type MemcachedClient = Client<Flagged, Buffer | null>
+/** Commands go through memcached_command.ts alone. */
+export type MemcachedClient = Client<never, never>
 
 export interface CallOptions {
   /** About what the call keeps in memory until it settles. */
@@ -58,7 +54,7 @@ export class Connection {
 
   constructor(readonly address: ServerAddress, readonly timeoutMs: number) {}
 
-  /** Runs one memjs command. Rejects with a StoreError, after `timeoutMs` at the latest. */
+  /** Runs one command (memcached_command.ts). Rejects with a StoreError, after `timeoutMs` at the latest. */
   call<Result>(command: (client: MemcachedClient) => Promise<Result>, options: CallOptions): Promise<Result> {
     const bytes = options.bytes + CALL_BYTES
     if (this.#closed) return Promise.reject(this.#error('closed', 'the store is closed'))
@@ -87,10 +83,7 @@ export class Connection {
           resolve(result)
         }),
         (error: unknown) => {
-          const message = error instanceof Error ? error.message : String(error)
-          const reply = /^MemJS [A-Z]+: (.*)/.exec(message)
-          if (reply !== null) return fail(this.#error(/too large/i.test(message) ? 'too-large' : 'refused', reply[1] as string))
-          if (client === this.#client) this.#drop(this.#error('connection', message))
+          if (client === this.#client) this.#drop(this.#error('connection', error instanceof Error ? error.message : String(error)))
         }
       )
       this.#watch(client)
@@ -104,10 +97,10 @@ export class Connection {
 
   #connect(): MemcachedClient {
     // memjs never tries again, and its own timers never come: after a long turn they would give up what has been answered.
-    const options = { timeout: NEVER_SECONDS, retries: 1, failover: false, logger: { log() {} }, serializer }
+    const options = { timeout: NEVER_SECONDS, retries: 1, failover: false, logger: { log() {} } }
     // Not Client.create: it cannot read IPv6 addresses and sockets. `net` takes a path where it gets no number.
-    const server = new Server(this.address.host, this.address.port as number, '', '', options)
-    return new (Client as unknown as ClientOfFlagged)([server], options)
+    const server = new GatheringServer(this.address.host, this.address.port as number, '', '', options)
+    return new Client([server], options) as MemcachedClient
   }
 
   /** memjs opens its socket with the first command and tells nobody when it closes. */
@@ -140,19 +133,5 @@ export class Connection {
 
   #error(code: StoreErrorCode, message: string): StoreError {
     return new StoreError(code, this.address.name, message)
-  }
-}
-
-/** @types/memjs gives values types in Client.create only. */
-type ClientOfFlagged = new (servers: Server[], options: object) => MemcachedClient
-
-/** memjs writes no flags of its own accord, but lets a serializer have the bytes in which they go. */
-const serializer = {
-  serialize(_opcode: number, value: Flagged, extras: Buffer) {
-    extras.writeUInt32BE(value.flags, 0)
-    return { value: value.bytes, extras }
-  },
-  deserialize(_opcode: number, value: Buffer | null, extras: Buffer) {
-    return { value, extras }
   }
 }

@@ -2,6 +2,7 @@
 // memcached takes as they are meant.
 
 import { Connection, StoreError } from './connection.js'
+import { ADD, DELETE, GET, OK, send, SET } from './memcached_command.js'
 import { createRing, parseServers, type Placement, type ServerAddress } from './ring.js'
 
 export { StoreError, type StoreErrorCode } from './connection.js'
@@ -26,9 +27,6 @@ export interface StoredValue {
   value: Buffer
   gzip: boolean
 }
-
-/** memcached takes more seconds than these for a time since 1970, and then the item is gone at once. */
-const MAX_TTL_SECONDS = 30 * 24 * 60 * 60
 
 /** What memcached adds to key and value: header, CAS, flags, terminators. Measured on 1.6.18, 63 bytes. */
 const ITEM_OVERHEAD_BYTES = 64
@@ -62,23 +60,23 @@ export class Store {
   }
 
   async get(key: string): Promise<StoredValue | null> {
-    const { value, flags } = await this.#of(key).call((client) => client.get(key), { bytes: 0 })
-    return value === null || flags === null ? null : { value, gzip: (flags.readUInt32BE(0) & GZIP_FLAG) !== 0 }
+    const { status, response } = await send(this.#of(key), { opcode: GET, key })
+    return status === OK ? { value: response.val, gzip: (response.extras.readUInt32BE(0) & GZIP_FLAG) !== 0 } : null
   }
 
   /** Rejects with the code 'too-large' when the value cannot be an item; what was there before is then deleted. */
   async set(key: string, value: Buffer, options: SetOptions): Promise<void> {
-    await this.#write('set', key, value, options)
+    await this.#write(SET, key, value, options)
   }
 
   /** False when there is an item of this key already. */
   async add(key: string, value: Buffer, options: SetOptions): Promise<boolean> {
-    return this.#write('add', key, value, options)
+    return this.#write(ADD, key, value, options)
   }
 
   /** False when there was nothing to delete. `evenIfDown`: try a server that failed a moment ago. */
   async delete(key: string, options: { evenIfDown?: boolean } = {}): Promise<boolean> {
-    return this.#of(key).call((client) => client.delete(key), { bytes: 0, ...options })
+    return (await send(this.#of(key), { opcode: DELETE, key, ...options })).status === OK
   }
 
   /** Throws a StoreError 'too-large' when the value cannot be an item. */
@@ -92,17 +90,17 @@ export class Store {
     for (const connection of this.#connections) connection.close()
   }
 
-  async #write(operation: 'set' | 'add', key: string, value: Buffer, options: SetOptions): Promise<boolean> {
+  async #write(opcode: number, key: string, value: Buffer, options: SetOptions): Promise<boolean> {
     const connection = this.#of(key)
-    const expires = toExpires(options.ttlSeconds)
+    // 0 would mean for ever.
+    if (!(options.ttlSeconds >= 1)) throw new RangeError(`ttlSeconds: expected at least 1, got ${options.ttlSeconds}`)
+    const item = { ttlSeconds: Math.floor(options.ttlSeconds), flags: options.gzip === true ? GZIP_FLAG : 0 }
     try {
       this.checkSize(key, value)
-      const flagged = { bytes: value, flags: options.gzip === true ? GZIP_FLAG : 0 }
-      // The declared type of memjs's values is what a serializer is given.
-      return await connection.call((client) => client[operation](key, flagged, { expires }), { bytes: value.length })
+      return (await send(connection, { opcode, key, value, options: item })).status === OK
     } catch (error) {
       // The page has changed, and the new one cannot be kept: the old one must go all the same.
-      if (operation === 'set' && error instanceof StoreError && error.code === 'too-large') await this.delete(key)
+      if (opcode === SET && error instanceof StoreError && error.code === 'too-large') await this.delete(key)
       throw error
     }
   }
@@ -112,10 +110,4 @@ export class Store {
     if (!/^[!-~]{1,250}$/.test(key) || key.includes('%')) throw new TypeError(`not a key of 1 to 250 characters from ! to ~ without %: ${JSON.stringify(key.slice(0, 260))}`)
     return this.#connections[this.#place(key)] as Connection
   }
-}
-
-function toExpires(ttlSeconds: number): number {
-  // 0 would mean for ever, and memjs writes nothing below it.
-  if (!(ttlSeconds >= 1)) throw new RangeError(`ttlSeconds: expected at least 1, got ${ttlSeconds}`)
-  return Math.min(Math.floor(ttlSeconds), MAX_TTL_SECONDS)
 }

@@ -1,5 +1,5 @@
 // What the kernel knows about processes: who they are, the CPU time they used, the memory they hold.
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs'
 
 /** Nanoseconds of CPU, user and system together, that the processes have used since they began, in all of their threads. */
 export function cpuNanoseconds(pids: readonly number[]): number {
@@ -9,6 +9,16 @@ export function cpuNanoseconds(pids: readonly number[]): number {
 /** The same, of the thread that a process began with: in Node the one that runs JavaScript. */
 export function mainThreadNanoseconds(pids: readonly number[]): number {
   return sum(pids, (pid) => timeOnCpu(`/proc/${pid}/task/${pid}/schedstat`))
+}
+
+const own = { file: -1, text: Buffer.alloc(64) }
+
+/** Milliseconds of CPU that the calling thread, the first of this process, has used; a look costs some 4 microseconds. */
+export function ownThreadMilliseconds(): number {
+  if (own.file < 0) own.file = openSync('/proc/thread-self/schedstat', 'r')
+  // What the file says is as old as the last look of the scheduler, which getrusage makes it take.
+  process.cpuUsage()
+  return Number(own.text.toString('latin1', 0, readSync(own.file, own.text, 0, own.text.length, 0)).split(' ')[0]) / 1e6
 }
 
 /** The clock that utime and stime of /proc/PID/stat are made from, before they are cut to hundredths of a second. */

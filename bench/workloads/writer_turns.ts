@@ -1,5 +1,6 @@
 // How long the writer holds the app's thread without a break: every callback of Node is timed while pages of a size are
-// answered, with the writer and without it. The client is another thread, so that its callbacks are not among them.
+// answered, with the writer and without it. The client is another thread, so that its callbacks are not among them, and
+// the clock is that of the thread's own CPU: what it waits for while other programs run is not the writer's.
 import { createHook } from 'node:async_hooks'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -10,10 +11,11 @@ import { pageCache, type PageCache } from '../../node-writer/index.js'
 import { resolveUrl } from '../../node-writer/key.js'
 import type { Folder } from '../machine/folder.js'
 import { MAX_ITEM_BYTES } from '../machine/limits.js'
+import { ownThreadMilliseconds } from '../machine/processes.js'
 import { median } from '../machine/statistics.js'
 import { HOST, render } from '../pages.js'
 
-/** Milliseconds, medians over the pages. */
+/** Milliseconds of CPU, medians over the pages. */
 export interface LongestTurn {
   kilobytes: number
   compressed: boolean
@@ -111,15 +113,15 @@ function storedOrNot(cache: PageCache): Promise<void> {
   })
 }
 
-/** Milliseconds of the callback that called `mark`, and of the longest of the others. */
+/** Milliseconds of CPU of the callback that called `mark`, and of the longest of the others. */
 function timeCallbacks(): { start(): void; mark(): void; stop(): Turns } {
   let turns: Turns = { answer: 0, other: 0 }
   let isMarked = false
   const began: number[] = []
   const hook = createHook({
-    before() { began.push(performance.now()) },
+    before() { began.push(ownThreadMilliseconds()) },
     after() {
-      const took = performance.now() - (began.pop() ?? Infinity)
+      const took = ownThreadMilliseconds() - (began.pop() ?? Infinity)
       // Callbacks lie within one another; the outermost is the turn.
       if (began.length > 0) return
       const kind = isMarked ? 'answer' : 'other'

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { formatHead } from '../../njs/core/entry.js'
+import { send, SET } from '../../node-writer/memcached_command.js'
 import { dumpKeys } from '../../node-writer/listing/dump_keys.js'
 import { type ItemStart, readStarts } from '../../node-writer/listing/item_starts.js'
 import { readStats, TextConnection } from '../../node-writer/listing/text_connection.js'
@@ -65,7 +66,7 @@ test('the keys of this policy, with what they cost and when they expire', async 
 test("somebody's key with a line end in it is no command", async () => {
   const key = `${HEAD}x\r\nflush_all`
   // The binary protocol takes any byte.
-  await store.connectionOf(HEAD).call((client) => client.set(key, { bytes: Buffer.from('x'), flags: 0 }, { expires: 100 }), { bytes: 1 })
+  await send(store.connectionOf(HEAD), { opcode: SET, key, value: Buffer.from('x'), options: { ttlSeconds: 100 } })
   const items = await dumpKeys(connection, HEAD)
   expect(items.length).toBeGreaterThan(0)
   expect(items.some((item) => item.key.includes('flush_all'))).toBe(false)
