@@ -3,7 +3,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
-import { pageCache, type PageCache } from '../../node-writer/index.js'
+import { pageCache, type PageCache, type PageCacheEvents } from '../../node-writer/index.js'
 import type { PurgeRequest } from '../../node-writer/purge_request.js'
 import { seeded, type Random } from '../fuzz/random.js'
 import { monotonic, type AppStart, type Behaviour, type FromApp, type ToApp } from './messages.js'
@@ -28,6 +28,7 @@ function start(options: AppStart): void {
   random = seeded(options.seed)
   cache = pageCache(options.policy, { memcached: options.memcached, site: options.site, timeoutMs: options.timeoutMs })
   for (const name of ['stored', 'dropped', 'drift', 'error'] as const) cache.on(name, () => say({ type: 'event', name }))
+  cache.on('purge', tellPosted)
   cache.on('skipped', ({ reason }) => say({ type: 'event', name: `skipped ${reason}` }))
   const server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
     cache(req, res, () => void answer(req, res).catch(() => res.destroy()))
@@ -62,6 +63,32 @@ function ask(type: 'read' | 'write', page: number): Promise<number> {
   })
 }
 
+// ---------------------------------------------------------------------------------------------------- unsafe requests
+
+/** Changes whose purge has not been acknowledged yet, in their order. */
+let posts: { target: string; page: number; version: number; isWaiting: boolean }[] = []
+
+/** Of several changes of one page the first is taken to be meant: the oracle is told of less rather than of more. */
+function tellPosted({ by, asked, outcome, pages }: PageCacheEvents['purge'][0]): void {
+  if (by.startsWith('POST ')) {
+    const first = posts.find(({ target, isWaiting }) => !isWaiting && isOne(target, asked.urls))
+    if (first === undefined) return
+    if (outcome === 'waiting') first.isWaiting = true
+    else if (outcome === 'done') acknowledge([first])
+  } else if (by === 'repetition') {
+    acknowledge(posts.filter(({ target, isWaiting }) => isWaiting && isOne(target, pages.map(({ url }) => url))))
+  }
+}
+
+function acknowledge(done: typeof posts): void {
+  posts = posts.filter((post) => !done.includes(post))
+  for (const { page, version } of done) say({ type: 'posted', page, version, at: monotonic() })
+}
+
+function isOne(target: string, urls: string | readonly string[] | undefined): boolean {
+  return [urls ?? []].flat().some((url) => url.endsWith(target))
+}
+
 // ---------------------------------------------------------------------------------------------------------- the pages
 
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -69,7 +96,9 @@ async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> 
   const page = pageOf(PAGE_SETS[behaviour.pages].pages, req.url ?? '')
   if (page === undefined) return void res.writeHead(404, { 'Cache-Control': 'no-store' }).end()
   if (req.method === 'POST') {
-    return void res.writeHead(204, { 'X-Version': await ask('write', page.id) }).end()
+    const version = await ask('write', page.id)
+    posts.push({ target: req.url as string, page: page.id, version, isWaiting: false })
+    return void res.writeHead(204).end()
   }
   const version = await ask('read', page.id)
   // Now and then longer than a purge's bound, and longer than a lease.

@@ -9,6 +9,8 @@ import type { AppStart, FromApp, ToApp } from './messages.js'
 export interface Database {
   read(page: number): number
   write(page: number): number
+  /** The purge for that change has been acknowledged. */
+  posted(page: number, version: number, at: number): void
 }
 
 export interface Acknowledged {
@@ -33,6 +35,7 @@ export class AppProcess {
         this.#send({ type: 'version', id: message.id, version: database.read(message.page) })
       }
       else if (message.type === 'write') this.#send({ type: 'version', id: message.id, version: database.write(message.page) })
+      else if (message.type === 'posted') database.posted(message.page, message.version, message.at)
       else if (message.type === 'purged') this.#purges.get(message.id)?.(message)
       else if (message.type === 'event') this.events.set(message.name, (this.events.get(message.name) ?? 0) + 1)
     })

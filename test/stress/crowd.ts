@@ -41,7 +41,7 @@ export async function crowd(options: CrowdOptions): Promise<CrowdReport> {
   const behaviour: Behaviour = { kind: 'crowd', renderMs, ending: ending === 'dies' ? 'stored' : ending }
   let renders = 0
   const site = await startSite({
-    policy: { hosts: [HOST] }, host: HOST, behaviour, database: { read: () => ++renders, write: () => 0 }, apps, memcacheds: 1,
+    policy: { hosts: [HOST] }, host: HOST, behaviour, database: { read: () => ++renders, write: () => 0, posted: () => {} }, apps, memcacheds: 1,
     // As `samekey up` starts it.
     memcachedArgs: ['-c', '16384', '-b', '4096'], nodes: [options.node], workers: 8, seed: options.seed
   })

@@ -89,7 +89,7 @@ function oracleHeld(report: OracleReport): boolean {
   console.log(`
 oracle, ${values.pages} pages: 2 Nginx nodes, 3 app processes, 2 memcached, ${report.seconds.toFixed(0)} s
 reads           ${number(report.reads)}, of them hits ${((100 * report.hits) / report.reads).toFixed(1)} %; renders ${number(report.renders)}
-purges          ${counts(report.purges)}; repeated until acknowledged ${number(report.repeated)}
+purges          ${counts(report.purges)}; repeated until acknowledged ${number(report.repeated)}; ${number(report.acknowledgedPosts)} of POST acknowledged
 accidents       ${counts(report.accidents)}; single items taken away ${number(report.losses)}
 evictions       ${number(report.evictions)}, seen: ${counts(report.evicted)}
 without a page  ${counts(report.failed)}

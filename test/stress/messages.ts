@@ -33,6 +33,8 @@ export type FromApp =
   | { type: 'read'; id: number; page: number }
   /** A change of a page's data, by an unsafe request. */
   | { type: 'write'; id: number; page: number }
+  /** The purge that such a change sets off has been acknowledged, at once or when it was repeated. */
+  | { type: 'posted'; page: number; version: number; at: number }
   /** `at`: milliseconds of the machine's monotonic clock. */
   | { type: 'purged'; id: number; at: number; error: string }
   | { type: 'event'; name: string }

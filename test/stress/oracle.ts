@@ -43,6 +43,7 @@ const KEEP_MS = 30_000
 export class Oracle implements Database {
   readonly stale: Stale[] = []
   staleReads = 0
+  acknowledgedPosts = 0
   /** The longest after its acknowledgement that a ban was not obeyed yet, in milliseconds; below the bound when all is well. */
   latestMs = 0
   #counter = 0
@@ -62,6 +63,11 @@ export class Oracle implements Database {
 
   write(page: number): number {
     return (this.#versions[page] = ++this.#counter)
+  }
+
+  posted(page: number, version: number, at: number): void {
+    this.acknowledgedPosts++
+    this.acknowledged({ cover: { kind: 'post', pages: [this.pages[page] as Page] }, version, by: 'POST', acknowledged: at })
   }
 
   /** Changes the data of all pages that a purge will cover; to be followed by that purge. Returns their version. */

@@ -47,7 +47,7 @@ export interface Site {
 /** Milliseconds. Two cores are shared by all that runs here: what is slow is not dead. */
 const MEMCACHED_TIMEOUT_MS = 1000
 
-const NO_DATABASE: Database = { read: () => 0, write: () => 0 }
+const NO_DATABASE: Database = { read: () => 0, write: () => 0, posted: () => {} }
 
 export async function startSite(options: SiteOptions): Promise<Site> {
   const policy = loadPolicy(options.policy)
