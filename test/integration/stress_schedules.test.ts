@@ -63,3 +63,26 @@ test('walks through the model', async () => {
     expect({ seed, ...outcome }).toEqual({ seed, ...kept(outcome) })
   }
 })
+
+describe('raw mode', () => {
+  let raw: SteppedSite
+  beforeAll(async () => { raw = await SteppedSite.start('raw') })
+  afterAll(async () => { await raw?.stop() })
+
+  test('every order of one visit and one purge of its URL', async () => {
+    const { schedules, all } = await everyOrder(500, async (decide) => {
+      const outcome = await interleave(raw, { visits: [0], purge: 'url' }, decide)
+      expect(outcome).toEqual(kept(outcome))
+    })
+    expect(all).toBe(true)
+    expect(schedules).toBeGreaterThanOrEqual(10)
+  })
+
+  test('orders of three visits and a purge, by chance', async () => {
+    for (let seed = 1; seed <= 25; seed++) {
+      const random = seeded(seed)
+      const outcome = await interleave(raw, { visits: [0, 1, 2], purge: 'url' }, (choices) => random.below(choices))
+      expect({ seed, ...outcome }).toEqual({ seed, ...kept(outcome) })
+    }
+  })
+})

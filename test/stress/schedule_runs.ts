@@ -32,29 +32,36 @@ export async function runSchedules(seed: number, limit: number, tell: (line: str
     }
     for (const purge of KINDS) keep(await byChance(site, { visits: [0, 1, 2], purge }, seed, limit))
     for (const kind of ['tag', 'all'] as const) keep(await walks(site, ['url', kind], seed, limit))
-    return reports
   } finally {
     await site.stop()
   }
+  const raw = await SteppedSite.start('raw')
+  try {
+    for (const visits of [[0], [0, 1]]) keep(await orders(raw, { visits, purge: 'url' }, limit, 'raw mode: '))
+    keep(await byChance(raw, { visits: [0, 1, 2], purge: 'url' }, seed, limit, 'raw mode: '))
+    return reports
+  } finally {
+    await raw.stop()
+  }
 }
 
-async function orders(site: SteppedSite, cast: Cast, limit: number): Promise<SchedulesReport> {
+async function orders(site: SteppedSite, cast: Cast, limit: number, mode = ''): Promise<SchedulesReport> {
   const broken: Outcome[] = []
   const { schedules, all } = await everyOrder(limit, async (decide) => {
     const outcome = await interleave(site, cast, decide)
     if (outcome.broken !== '') broken.push(outcome)
   })
-  return { what: nameOf(cast), schedules, all, broken }
+  return { what: mode + nameOf(cast), schedules, all, broken }
 }
 
-async function byChance(site: SteppedSite, cast: Cast, seed: number, schedules: number): Promise<SchedulesReport> {
+async function byChance(site: SteppedSite, cast: Cast, seed: number, schedules: number, mode = ''): Promise<SchedulesReport> {
   const broken: SchedulesReport['broken'] = []
   for (let i = 0; i < schedules; i++) {
     const random = seeded(seed + i)
     const outcome = await interleave(site, cast, (choices) => random.below(choices))
     if (outcome.broken !== '') broken.push({ ...outcome, seed: seed + i })
   }
-  return { what: `${nameOf(cast)}, by chance`, schedules, all: false, broken }
+  return { what: `${mode}${nameOf(cast)}, by chance`, schedules, all: false, broken }
 }
 
 async function walks(site: SteppedSite, purges: ModelPurge[], seed: number, schedules: number): Promise<SchedulesReport> {

@@ -10,6 +10,8 @@ import { text } from 'node:stream/consumers'
 import { writeNginxFiles } from '../../nginx/generate.js'
 import { pageCache, type PageCache } from '../../node-writer/index.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
+import type { LoadedPolicy } from '../../node-writer/policy/types.js'
+import type { Mode } from '../../njs/core/policy.js'
 import { keysOfUrl } from '../../node-writer/key.js'
 import type { PurgeRequest } from '../../node-writer/purge_request.js'
 import { startLocalStack, type Stack } from '../integration/stack.js'
@@ -31,7 +33,10 @@ const WITHOUT_CLAIM_MS = 1000
 /** Long enough for a machine that is busy with everything else. */
 const STUCK_MS = 20_000
 
-const policy = loadPolicy({ hosts: [HOST] })
+const POLICIES = {
+  full: loadPolicy({ hosts: [HOST] }),
+  raw: loadPolicy({ hosts: [HOST], mode: 'raw', routes: [{ match: '/', ttl: 60, type: 'text/plain' }] })
+}
 
 /** One that does things in steps: a visitor's request in an app process, or a purge. */
 interface Actor {
@@ -75,8 +80,10 @@ export class SteppedSite {
   /** Reads that were answered from memcached. */
   hits = 0
 
-  static async start(): Promise<SteppedSite> {
-    const site = new SteppedSite()
+  private constructor(private readonly policy: LoadedPolicy) {}
+
+  static async start(mode: Mode = 'full'): Promise<SteppedSite> {
+    const site = new SteppedSite(POLICIES[mode])
     try {
       await site.#start()
     } catch (error) {
@@ -106,7 +113,7 @@ export class SteppedSite {
       this.nodes.push(await startLocalStack({
         suite: 'bookworm', memcacheds: 0,
         configure: ({ folder, listen, module }) => {
-          writeNginxFiles(folder, { policy, directory: folder, app: `127.0.0.1:${miss}`, memcached, listen, modulePath: module, workers: 1, accessLog: 'off' })
+          writeNginxFiles(folder, { policy: this.policy, directory: folder, app: `127.0.0.1:${miss}`, memcached, listen, modulePath: module, workers: 1, accessLog: 'off' })
         }
       }))
     }
@@ -125,7 +132,7 @@ export class SteppedSite {
   }
 
   async #actor(name: string): Promise<Actor> {
-    const cache = pageCache(policy, { memcached: `127.0.0.1:${await this.#proxy.portFor(name)}`, site: `http://${HOST}`, timeoutMs: STUCK_MS })
+    const cache = pageCache(this.policy, { memcached: `127.0.0.1:${await this.#proxy.portFor(name)}`, site: `http://${HOST}`, timeoutMs: STUCK_MS })
     return { name, cache, at: '', gate: undefined, stage: 'begins', renders: false, visit: 0, error: undefined }
   }
 
@@ -142,7 +149,7 @@ export class SteppedSite {
   async begin(): Promise<void> {
     this.#path = `/p${++this.#pages}/a`
     this.#tag = `t${this.#pages}`
-    this.key = keysOfUrl(`http://${HOST}${this.#path}`, policy)[0] as string
+    this.key = keysOfUrl(`http://${HOST}${this.#path}`, this.policy)[0] as string
     this.#version = 0
     this.#promised = []
     this.#copies = this.nodes.map(() => 0)
@@ -235,7 +242,7 @@ export class SteppedSite {
 
   async evict(what: 'list' | 'item'): Promise<void> {
     const { bans, pages } = this.#memcached as { bans: Memcached; pages: Memcached }
-    await remove(what === 'list' ? bans.port : pages.port, what === 'list' ? `${policy.keyHead}#bans` : this.key)
+    await remove(what === 'list' ? bans.port : pages.port, what === 'list' ? `${this.policy.keyHead}#bans` : this.key)
   }
 
   /** With all that it has, and with CAS numbers that begin anew. */
@@ -255,6 +262,7 @@ export class SteppedSite {
   /** As after 900 ms. */
   async expireCopy(node: number): Promise<void> {
     this.#copies[node] = 0
+    if (this.policy.mode === 'raw') return
     const folder = join((this.nodes[node] as Stack).folder, 'bans')
     for (const name of await readdir(folder)) await rm(join(folder, name), { force: true, recursive: true })
   }
@@ -280,6 +288,8 @@ export class SteppedSite {
 
   /** What a node must not serve any more, but does: in words; '' when all is well. `late`: the bound of every purge has passed. */
   async broken(node: number, late = false): Promise<string> {
+    // While a raw page is being stored, one that was purged meanwhile can be seen (docs/invalidation.md, "Raw mode").
+    if (this.policy.mode === 'raw' && this.apps.some(({ at }) => at === 'under way')) return ''
     const due = this.#promised.filter(({ kind, ticks }) => late || kind === 'url' || ticks >= 2)
     if (late) await this.expireCopy(node)
     const seen = await this.read(node)
@@ -298,7 +308,8 @@ export class SteppedSite {
     await this.#wait(actor, 'begins')
     const version = this.#version
     await this.#wait(actor, 'ends')
-    res.writeHead(200, { 'Content-Type': 'text/plain', 'Cache-Control': 'max-age=60', 'Cache-Tag': this.#tag }).end(`version ${version}`)
+    const tags = this.policy.mode === 'raw' ? {} : { 'Cache-Tag': this.#tag }
+    res.writeHead(200, { 'Content-Type': 'text/plain', 'Cache-Control': 'max-age=60', ...tags }).end(`version ${version}`)
   }
 
   #wait(actor: Actor, stage: Actor['stage']): Promise<void> {
