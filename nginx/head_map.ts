@@ -25,9 +25,9 @@ export function headMap(withDate: boolean): string {
 }
 
 function headExpression(): string {
-  const number = '[0-9]{10}'
+  const number = '[0-9]{1,10}+'
   const first = [
-    'SK2', '(?<samekey_stored_status>[2-5][0-9]{2})', '[0-9]{5}', `(?<samekey_body_bytes>${number})`, `(?<samekey_stored_at>${number})`, `(?<samekey_initial_age>${number})`,
+    'SK3', '(?<samekey_stored_status>[2-5][0-9]{2})', '[0-9]{5}', `(?<samekey_body_bytes>${number})`, `(?<samekey_stored_at>${number})`, `(?<samekey_initial_age>${number})`,
     `(?<samekey_fresh_until>${number})`, number, number, '(?<samekey_body_key>[!-~]{1,250}+)', '(?<samekey_clock>[!-~]++)', '(?<samekey_tags>[!-~]++)'
   ]
   const fields = FIRST_FIELDS.map((name) => `(?:${name}: (?<samekey_${variableName(name)}>${VALUE})\\n(?!${name}:))?+`)

@@ -32,7 +32,7 @@ function replayReply(reply: NginxHTTPRequest): void {
     if (reply.status !== 200) return replayAny(r, reply, answer)
     const variables = r.variables
     const item = reply.responseBuffer as Buffer
-    // `SK2 status headBytes`, if it is an entry: the expression has the last word.
+    // `SK3 status headBytes`, if it is an entry: the expression has the last word.
     if (item[4] !== ZERO + 2 || item[5] !== ZERO || item[6] !== ZERO) return replayAny(r, reply, answer)
     const bytes = item[8]! * 10000 + item[9]! * 1000 + item[10]! * 100 + item[11]! * 10 + item[12]! - 11111 * ZERO
     // Bytes: as a string it would be decoded, and encoded again for Nginx.

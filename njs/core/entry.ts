@@ -30,16 +30,17 @@ export interface EntryHead {
   headers: [string, string][]
 }
 
-/** A reader learns the length of the head from this many bytes: `SK2 status headBytes`. */
+/** A reader learns the length of the head from this many bytes: `SK3 status headBytes`. */
 export const FIXED_BYTES = 13
 
-const MAGIC = 'SK2'
+const MAGIC = 'SK3'
 export const MAX_HEAD_BYTES = 65536
 
-// `SK2 status headBytes bodyBytes storedAt initialAge freshUntil refreshUntil errorUntil bodyKey clock tags`: numbers of
-// fixed width, a memcached key, and two words, the clock with `;` and a rule's token behind it; '-' for a word that is not there. One expression for all, because on the
-// njs engines every further one costs as much again.
-export const FIRST_LINE = /^SK2 [2-5][0-9]{2} [0-9]{5}(?: [0-9]{10}){6} [!-~]{1,250} [!-~]+ [!-~]+$/
+// `SK3 status headBytes bodyBytes storedAt initialAge freshUntil refreshAfter errorAfter bodyKey clock tags`: numbers, the
+// last two as seconds after freshUntil, as every byte of them is one of each page that is kept; a memcached key, and two
+// words, the clock with `;` and a rule's token behind it; '-' for a word that is not there. One expression for all,
+// because on the njs engines every further one costs as much again.
+export const FIRST_LINE = /^SK3 [2-5][0-9]{2} [0-9]{5}(?: [0-9]{1,10}){6} [!-~]{1,250} [!-~]+ [!-~]+$/
 
 /** These come first and in this order, where Nginx's own expression finds each (nginx/head_map.ts); what follows costs more. */
 export const FIRST_FIELDS = ['Content-Type', 'Content-Encoding', 'Cache-Control', 'ETag', 'Last-Modified', 'Vary', 'Link', 'Date']
@@ -70,6 +71,7 @@ export function parseHead(text: string, itemBytes: number): EntryHead | null {
   const status = Number(words[1])
   if (bodyKey === '' && !canReturn(status, bodyBytes)) return null
 
+  const freshUntil = Number(words[6])
   const clock = (words[10] as string).split(';')
   const headers: [string, string][] = []
   const lines = text.split('\n')
@@ -85,9 +87,9 @@ export function parseHead(text: string, itemBytes: number): EntryHead | null {
     bodyBytes: bodyBytes,
     storedAt: Number(words[4]),
     initialAge: Number(words[5]),
-    freshUntil: Number(words[6]),
-    refreshUntil: Number(words[7]),
-    errorUntil: Number(words[8]),
+    freshUntil: freshUntil,
+    refreshUntil: freshUntil + Number(words[7]),
+    errorUntil: freshUntil + Number(words[8]),
     bodyKey: bodyKey,
     clock: absent(clock[0] as string),
     rule: clock[1] || '',
@@ -118,10 +120,11 @@ export function formatHead(head: EntryHead): string {
   let fields = ''
   const groups = groupFields(head.headers)
   for (let i = 0; i < groups.length; i++) fields += (groups[i] as [string, string])[0] + ': ' + (groups[i] as [string, string])[1] + '\n'
-  const times = [head.bodyBytes, head.storedAt, head.initialAge, head.freshUntil, head.refreshUntil, head.errorUntil]
+  const after = (time: number) => Math.max(time - head.freshUntil, 0)
+  const numbers = [head.bodyBytes, head.storedAt, head.initialAge, head.freshUntil, after(head.refreshUntil), after(head.errorUntil)]
   const words = ' ' + (head.bodyKey || '-') + ' ' + (head.clock || '-') + (head.rule === '' ? '' : ';' + head.rule) + ' ' + (head.tags.join(',') || '-')
-  const rest = times.map((time) => ' ' + pad(time, 10)).join('') + words + '\n' + fields
-  return MAGIC + ' ' + head.status + ' ' + pad(FIXED_BYTES + rest.length, 5) + rest
+  const rest = ' ' + numbers.join(' ') + words + '\n' + fields
+  return MAGIC + ' ' + head.status + ' ' + String(FIXED_BYTES + rest.length).padStart(5, '0') + rest
 }
 
 /** Fields of one name, however it is spelled, next to each other and spelled alike. */
@@ -143,8 +146,4 @@ function groupFields(headers: [string, string][]): [string, string][] {
     }
   }
   return ordered.concat(grouped.filter((field) => ordered.indexOf(field) < 0))
-}
-
-function pad(value: number, width: number): string {
-  return String(value).padStart(width, '0')
 }

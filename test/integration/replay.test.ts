@@ -171,14 +171,14 @@ describe.each(engines)('$id', (engine) => {
     })
 
     test('unreadable', async () => {
-      await replay.set(replay.keyOf('/odd'), 'SK2 200 nonsense')
+      await replay.set(replay.keyOf('/odd'), 'SK3 200 nonsense')
       expect((await replay.get('/odd')).header('cache-status')).toBe('samekey; fwd=uri-miss; detail=unreadable')
     })
 
     test.each(readFile<EntryVector[]>('entry.json'))('the vector $id', async ({ in: { head, itemBytes }, out }) => {
       // Fresh, not purged, and with the body that the length of the item tells of.
       const own = head.replaceAll('1700000060', '9999999999')
-      const clocked = own.replace(/^(SK2 \d{3} )(\d{5})( [^\n]* )- (\S+\n)/, (_, start, bytes, middle, tags) => start + String(Number(bytes) + CLOCK.length - 1).padStart(5, '0') + `${middle}${CLOCK} ${tags}`)
+      const clocked = own.replace(/^(SK3 \d{3} )(\d{5})( [^\n]* )- (\S+\n)/, (_, start, bytes, middle, tags) => start + String(Number(bytes) + CLOCK.length - 1).padStart(5, '0') + `${middle}${CLOCK} ${tags}`)
       const size = itemBytes + clocked.length - own.length
       await replay.put('/vector', {})
       await replay.set(replay.keyOf('/vector'), Buffer.from(clocked.padEnd(size, 'x'), 'latin1').subarray(0, size))
