@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { parseRequestDirectives, type RequestDirectives } from '../njs/core/request_directives.js'
 import type { Forward } from './cache_status.js'
+import type { BodyMemory } from './body_memory.js'
 import { type ClientConditions, UNCONDITIONAL } from './client_conditions.js'
 import type { Events } from './events.js'
 import type { Invalidation } from './invalidation/invalidation.js'
@@ -26,6 +27,8 @@ export interface Shared {
   uncacheable: Uncacheable
   timeoutMs: number
   maxBodyBytes: number
+  /** Of regions of `maxBodyBytes`. */
+  memory: BodyMemory
 }
 
 export interface Asked {

@@ -3,6 +3,7 @@
 
 import { ServerResponse } from 'node:http'
 import { BodyCollector, type BodyReason } from './body_collector.js'
+import type { BodyMemory } from './body_memory.js'
 
 /** Why a response could not be captured. */
 export type CaptureReason =
@@ -20,7 +21,7 @@ export interface ResponseHead {
 export interface CaptureObserver {
   /** Called once, when the head has been handed to Node; false: the body need not be kept. */
   onHead(head: ResponseHead): boolean
-  /** Called once, after the end and only if onHead returned true. The buffer belongs to the callee. */
+  /** Called once, after the end and only if onHead returned true. The buffer belongs to the callee, who gives it back to `memory`. */
   onBody(body: Buffer): void
   /** Called at most once, and then nothing else follows. */
   onGiveUp(reason: CaptureReason): void
@@ -37,8 +38,8 @@ export function isFirst(res: ServerResponse): boolean {
 }
 
 /** Nothing that is thrown here or by the observer reaches the app. */
-export function capture(res: ServerResponse, maxBodyBytes: number, observer: CaptureObserver): void {
-  const body = new BodyCollector(maxBodyBytes)
+export function capture(res: ServerResponse, memory: BodyMemory, observer: CaptureObserver): void {
+  const body = new BodyCollector(memory.bytes, memory)
   let head: ResponseHead | undefined
   let over = false
   // An `end` of somebody else's may be made of `write`s, which must not count twice.

@@ -3,10 +3,12 @@
 
 import { webcrypto } from 'node:crypto'
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { createGzip, gzip } from 'node:zlib'
 import compressible from 'compressible'
 import { canReturn, formatHead, isReplayable } from '../njs/core/entry.js'
 import type { Policy } from '../njs/core/policy.js'
+import { BodyCollector } from './body_collector.js'
+import type { BodyMemory } from './body_memory.js'
 import type { ResponseHead } from './capture.js'
 import { listMembers } from './http/fields.js'
 
@@ -43,6 +45,8 @@ export interface EntryOptions {
   compress: boolean
   /** A longer body, as it would be stored, is given up at once: hashing and copying it would hold the app up. */
   maxItemBytes: number
+  /** For large bodies. Who gets items gives their values back there, when they have been sent. */
+  memory?: BodyMemory
 }
 
 /** Head and body go into one item up to this size: what passes through njs in one piece costs too much above it. */
@@ -54,11 +58,16 @@ const MAX_HEAD_BYTES = 65536 - 200
 /** Below this, gzip saves less than a packet. As gzip_min_length in nginx/samekey.server.conf. */
 const COMPRESS_FROM_BYTES = 1024
 
+/** Below this, putting the parts of what gzip made together takes less than half a millisecond. */
+const GZIP_BY_PARTS_FROM_BYTES = 1024 * 1024
+
+const GZIP_PART_BYTES = 64 * 1024
+
 const gzipAsync = promisify(gzip)
 
 /** Null when no item could hold the body, or no head its fields. */
 export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Policy, options: EntryOptions): Promise<Item[] | null> {
-  const stored = await encodeBody(head, body, options.compress)
+  const stored = await encodeBody(head, body, options)
   if (stored.body.length > options.maxItemBytes) return null
   if (policy.mode === 'raw') return [{ key: options.key, value: stored.body, gzip: stored.gzip }]
 
@@ -100,7 +109,7 @@ interface Stored {
   gzip: boolean
 }
 
-async function encodeBody(head: ResponseHead, body: Buffer, compress: boolean): Promise<Stored> {
+async function encodeBody(head: ResponseHead, body: Buffer, { compress, maxItemBytes, memory }: EntryOptions): Promise<Stored> {
   // RFC 9110 §7.6.1: fields that Connection names are for one connection.
   const hopByHop = listMembers(valueOf(head.headers, 'connection').toLowerCase())
   const headers = head.headers.filter(([name, value]) =>
@@ -113,9 +122,23 @@ async function encodeBody(head: ResponseHead, body: Buffer, compress: boolean): 
   if (body.length < COMPRESS_FROM_BYTES) return { headers, body, gzip: false }
   // Stored plain, it may still be compressed by Nginx (gzip on).
   if (!compress) return { headers: withVary(headers), body, gzip: false }
-  const compressed = await gzipAsync(body)
+  const compressed = memory === undefined || body.length < GZIP_BY_PARTS_FROM_BYTES ? await gzipAsync(body) : await gzipByParts(body, maxItemBytes, memory)
   if (compressed.length >= body.length) return { headers: withVary(headers), body, gzip: false }
   return { headers: [...withVary(headers).map(weakenETag), ['Content-Encoding', 'gzip']], body: compressed, gzip: true }
+}
+
+/** Each part is put in its place as it comes. Given up, for the body as it is, when it is longer than that or than an item. */
+async function gzipByParts(body: Buffer, maxItemBytes: number, memory: BodyMemory): Promise<Buffer> {
+  const collector = new BodyCollector(Math.min(maxItemBytes, body.length), memory)
+  const stream = createGzip({ chunkSize: GZIP_PART_BYTES })
+  stream.end(body)
+  for await (const part of stream) if (!collector.add(part, '')) return body
+  const whole = collector.whole()
+  // It will be copied into an item with its head.
+  if (whole.length > ONE_ITEM_BYTES) return whole
+  const small = Buffer.from(whole)
+  memory.give(whole)
+  return small
 }
 
 /** What is between an app and Nginx only, and what the replayer counts itself. */

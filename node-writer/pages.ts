@@ -1,6 +1,7 @@
 // What goes on after a response has ended: its page is stored, by the claim that was made before its render, or what is
 // stored of it goes. Only those who wait for this page wait for it.
 
+import type { BodyMemory } from './body_memory.js'
 import { encodeEntry, type EntryTimes, type Item } from './encode_entry.js'
 import type { Events } from './events.js'
 import { joinFields } from './http/fields.js'
@@ -41,6 +42,7 @@ export interface Page {
 export interface PagesContext {
   policy: LoadedPolicy
   compress: boolean
+  memory: BodyMemory
   store: Store
   events: Events
   invalidation: Invalidation
@@ -112,7 +114,7 @@ export class Pages {
     const [item] = (await this.#encode(page, { key: claim.key })) ?? []
     if (item === undefined) return this.#refuseTooLarge(page)
     const isStored = await this.context.invalidation.rawClaims.store(claim.key, claim.version, item.value, { ttlSeconds, gzip: item.gzip })
-    return isStored ? { key: claim.key, bytes: item.value.length } : this.#skip(page, 'purged')
+    return isStored ? this.#sent(page, claim.key, [item]) : this.#skip(page, 'purged')
   }
 
   async #saveFull(page: Page, claim: FullClaim, ttlSeconds: number): Promise<Stored | SaveOutcome> {
@@ -144,13 +146,21 @@ export class Pages {
       ? await claims.store(claim.page, head.value, { ttlSeconds })
       : await form.mark({ ttlSeconds: Math.max(ttlSeconds + 60, MARKER_SECONDS) })
     if (!isStored) return this.#skip(page, 'purged')
-    return { key, bytes: encoded.reduce((bytes, item) => bytes + item.value.length, 0) }
+    return this.#sent(page, key, encoded)
+  }
+
+  /** memcached has acknowledged every item: only then is it sure that nobody reads from their memory any more. */
+  #sent({ body }: Page, key: string, items: Item[]): Stored {
+    const { memory } = this.context
+    memory.give(body)
+    for (const { value } of items) memory.give(value)
+    return { key, bytes: items.reduce((bytes, { value }) => bytes + value.length, 0) }
   }
 
   #encode({ status, body, storable, tags, receivedAt }: Page, full: { key: string; clock?: string; rule?: string }): Promise<Item[] | null> {
     const { policy, compress, store } = this.context
     const times = timesOf(storable, receivedAt)
-    return encodeEntry({ status, headers: storable.fields }, body, policy, { ...full, tags, times, compress, maxItemBytes: store.maxItemBytes })
+    return encodeEntry({ status, headers: storable.fields }, body, policy, { ...full, tags, times, compress, maxItemBytes: store.maxItemBytes, memory: this.context.memory })
   }
 
   #skip({ url }: Page, reason: 'purged' | 'new-rule' | 'vary' | 'expired', detail = ''): SaveOutcome {

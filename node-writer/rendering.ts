@@ -65,7 +65,7 @@ export class Rendering {
   /** What passes to the client as the app says it is captured there. */
   #watch(): void {
     let head: ResponseHead
-    capture(this.asked.res, this.asked.shared.maxBodyBytes, {
+    capture(this.asked.res, this.asked.shared.memory, {
       onHead: (sent) => {
         head = sent
         if (this.#isReplaced) return false

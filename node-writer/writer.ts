@@ -3,6 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readAsked, type Shared } from './asked.js'
+import { BodyMemory } from './body_memory.js'
 import { judgeRequest } from './eligible.js'
 import { Events } from './events.js'
 import { Exchange } from './exchange.js'
@@ -59,13 +60,15 @@ export class Writer {
     const { events } = this
     const store = new Store({ ...options, memcached: options.memcached ?? (process.env['SAMEKEY_MEMCACHED'] || '127.0.0.1:11211') })
     const invalidation = createInvalidation(policy, store)
+    const maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES
+    const memory = new BodyMemory(maxBodyBytes)
     this.#shared = {
       policy, store, events, invalidation,
       reads: new SharedReads(store),
-      pages: new Pages({ policy, store, events, invalidation, compress: options.compress !== false }),
+      pages: new Pages({ policy, store, events, invalidation, memory, compress: options.compress !== false }),
       uncacheable: new Uncacheable(),
       timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
-      maxBodyBytes: options.maxBodyBytes ?? MAX_BODY_BYTES
+      maxBodyBytes, memory
     }
     this.#site = options.site ?? siteOf(policy)
     this.#purgeHttp = options.purge && new PurgeHttp(options.purge, {
