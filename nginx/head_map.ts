@@ -8,38 +8,34 @@ import { FIELD_LINES, FIRST_FIELDS } from '../njs/core/entry.js'
 const WORDS = ['body_bytes', 'stored_at', 'initial_age', 'fresh_until', 'body_key', 'clock']
 
 /**
- * A map that sets $samekey_parts to the parts of the head, each on a line of its own: WORDS, the values of FIRST_FIELDS,
- * '' for one that is not there, and the lines of all other fields. '' for what is no head. One variable, because in
- * njs each further one costs as much as a line. `withDate`: false where njs cannot replay it, and need not look.
+ * A map that sets $samekey_parts to WORDS, a space between two; '' for what is no head. What else is in the head becomes
+ * variables of their own: $samekey_etag and so on. `withDate`: false where njs cannot replay it, and need not look.
  */
 export function headMap(withDate: boolean): string {
-  const fields = FIRST_FIELDS.map((name) => (name === 'Date' && !withDate ? '' : `$samekey_${variableName(name)}`))
-  const parts = [...WORDS.map((name) => `$samekey_${name}`), ...fields, '$samekey_more']
   return `map $samekey_head $samekey_parts {
     # A request can have several heads: a second one where a vary marker leads to.
     volatile;
-    "~${headExpression().replace(/["\\]/g, '\\$&')}" "${parts.join('\\n')}";
+    "~${headExpression(withDate).replace(/["\\]/g, '\\$&')}" "${WORDS.map((name) => `$samekey_${name}`).join(' ')}";
     default "";
 }
 `
 }
 
-function headExpression(): string {
+function headExpression(withDate: boolean): string {
   const number = '[0-9]{1,10}+'
   const first = [
     'SK3', '(?<samekey_stored_status>[2-5][0-9]{2})', '[0-9]{5}', `(?<samekey_body_bytes>${number})`, `(?<samekey_stored_at>${number})`, `(?<samekey_initial_age>${number})`,
     `(?<samekey_fresh_until>${number})`, number, number, '(?<samekey_body_key>[!-~]{1,250}+)', '(?<samekey_clock>[!-~]++)', '(?<samekey_tags>[!-~]++)'
   ]
-  const fields = FIRST_FIELDS.map((name) => `(?:${name}: (?<samekey_${variableName(name)}>${VALUE})\\n(?!${name}:))?+`)
+  const fields = FIRST_FIELDS.map((name) => {
+    const value = name === 'Date' && !withDate ? VALUE : `(?<samekey_${name.toLowerCase().replace('-', '_')}>${VALUE})`
+    return `(?:${name}: ${value}\\n(?!${name}:))?+`
+  })
   // Possessive throughout: a long head must not need a long stack.
   return `^${first.join(' ')}\\n(?i:${fields.join('')})(?<samekey_more>(?i:${line()})*+)\\z`
 }
 
 const VALUE = '[^\\x00-\\x08\\x0a-\\x1f\\x7f]*+'
-
-function variableName(field: string): string {
-  return field.toLowerCase().replace('-', '_')
-}
 
 /** One field line, as the core has it. */
 function line(): string {

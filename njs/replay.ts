@@ -12,8 +12,8 @@ import { MAX_HEAD_BYTES } from './core/entry.js'
 import leave from './leave.js'
 import replayAny from './replay_any.js'
 
-/** The lines of $samekey_parts, as nginx/head_map.ts has them. */
-const enum Part { bodyBytes, storedAt, initialAge, freshUntil, bodyKey, clock, fields }
+/** The words of $samekey_parts, as nginx/head_map.ts has them. */
+const enum Part { bodyBytes, storedAt, initialAge, freshUntil, bodyKey, clock }
 
 /** js_content of the page location: asks memcached for the entry of $samekey_key. */
 function replay(r: NginxHTTPRequest): void {
@@ -37,8 +37,7 @@ function replayReply(reply: NginxHTTPRequest): void {
     const bytes = item[8]! * 10000 + item[9]! * 1000 + item[10]! * 100 + item[11]! * 10 + item[12]! - 11111 * ZERO
     // Bytes: as a string it would be decoded, and encoded again for Nginx.
     variables.samekey_head = (bytes === item.length ? item : item.slice(0, bytes)) as unknown as string
-    const text = variables.samekey_ordinary as string
-    const parts = text.split('\n')
+    const parts = (variables.samekey_ordinary as string).split(' ')
     const now = Date.now()
     const seconds = (now / 1000) >>> 0
     const ttl = +(parts[Part.freshUntil] as string) - seconds
@@ -47,11 +46,11 @@ function replayReply(reply: NginxHTTPRequest): void {
     if (!(ttl > 0) || bytes > MAX_HEAD_BYTES || item.length !== bytes + bodyBytes) return replayAny(r, reply, answer)
 
     const clock = parts[Part.clock] as string
-    if (isCurrent(variables, clock, now)) return answer(r, item, bytes, text, parts, 200, seconds, 'hit; ttl=' + ttl, '@samekey_body')
+    if (isCurrent(variables, clock, now)) return answer(r, item, bytes, parts, 200, seconds, 'hit; ttl=' + ttl, '@samekey_body')
     // What was stored by a rule of its path is good only with that.
     if (clock.indexOf(';') >= 0) return replayAny(r, reply, answer)
     checkBans(r, clock, variables.samekey_tags as string, '', (good) => {
-      if (good) answer(r, item, bytes, text, parts, 200, seconds, 'hit; ttl=' + ttl, '@samekey_body')
+      if (good) answer(r, item, bytes, parts, 200, seconds, 'hit; ttl=' + ttl, '@samekey_body')
       else leave(r, 'stale; detail=purged', false)
     })
   } catch (e) {
@@ -65,28 +64,28 @@ function replayReply(reply: NginxHTTPRequest): void {
 const ZERO = 48
 
 /**
- * `text` and `parts` are $samekey_parts; the head is the first `bytes` of the item, now is in seconds. `said` is for
+ * `parts` are the words of $samekey_parts; the head is the first `bytes` of the item, now is in seconds. `said` is for
  * Cache-Status; `location` streams a body of its own.
  */
-function answer(r: NginxHTTPRequest, item: Buffer, bytes: number, text: string, parts: string[], status: number, now: number, said: string, location: string): void {
+function answer(r: NginxHTTPRequest, item: Buffer, bytes: number, parts: string[], status: number, now: number, said: string, location: string): void {
   const variables = r.variables
   variables.samekey_said = 'samekey; ' + said
-  // RFC 9111 §4.2.3: how old it was when it came, and how long it has been here. A clock may have been put back.
-  const here = now - +(parts[Part.storedAt] as string)
-  const age = '' + (+(parts[Part.initialAge] as string) + (here > 0 ? here : 0))
-  if (parts[Part.bodyKey] !== '-') {
-    variables.samekey_streamed = status + '\n' + age + '\n' + text
-    return r.internalRedirect(location)
-  }
-  setFields(r, parts, Part.fields, status, age)
+  if (parts[Part.bodyKey] !== '-') return r.internalRedirect(location)
+  setFields(r, variables, status, ageOf(+(parts[Part.initialAge] as string), now - +(parts[Part.storedAt] as string)))
   r.return(status, item.slice(bytes))
 }
 
 /** js_header_filter of the locations that stream a body: memcached_pass has the body, this sets the rest. */
 function head(r: NginxHTTPRequest): void {
-  const parts = (r.variables.samekey_streamed as string).split('\n')
-  r.status = +(parts[0] as string)
-  setFields(r, parts, 2 + Part.fields, r.status, parts[1] as string)
+  const variables = r.variables
+  const status = +(variables.samekey_stored_status as string)
+  r.status = status
+  setFields(r, variables, status, ageOf(+(variables.samekey_initial_age as string), ((Date.now() / 1000) >>> 0) - +(variables.samekey_stored_at as string)))
+}
+
+/** RFC 9111 §4.2.3: how old it was when it came, and how long it has been here. A clock may have been put back. */
+function ageOf(initially: number, here: number): string {
+  return '' + (here > 0 ? initially + here : initially)
 }
 
 /** Before 0.8 a Date or Server that is set comes in addition to the one that Nginx writes, so Nginx's own stay alone. */
@@ -94,27 +93,27 @@ function hasOwnDate(): boolean {
   return njs.version_number < 0x000800
 }
 
-/** The fields of the head begin at `at`: one line for each of FIRST_FIELDS, then whole lines. */
-function setFields(r: NginxHTTPRequest, parts: string[], at: number, status: number, age: string): void {
+function setFields(r: NginxHTTPRequest, variables: NginxVariables, status: number, age: string): void {
   const out = r.headersOut as Record<string, string | string[]>
   let value
   // RFC 9110 §14.3; a stored one comes after it and counts.
   if (status === 200) out['Accept-Ranges'] = 'bytes'
-  if ((value = parts[at++])) out['Content-Type'] = value
-  if ((value = parts[at++])) out['Content-Encoding'] = value
-  if ((value = parts[at++])) out['Cache-Control'] = value
-  if ((value = parts[at++])) out['ETag'] = value
-  if ((value = parts[at++])) out['Last-Modified'] = value
-  if ((value = parts[at++])) out['Vary'] = value
-  if ((value = parts[at++])) out['Link'] = value
-  if ((value = parts[at++]) && !hasOwnDate()) out['Date'] = value
-  if (parts[at]) setMore(out, parts, at)
+  if ((value = variables.samekey_content_type)) out['Content-Type'] = value
+  if ((value = variables.samekey_content_encoding)) out['Content-Encoding'] = value
+  if ((value = variables.samekey_cache_control)) out['Cache-Control'] = value
+  if ((value = variables.samekey_etag)) out['ETag'] = value
+  if ((value = variables.samekey_last_modified)) out['Last-Modified'] = value
+  if ((value = variables.samekey_vary)) out['Vary'] = value
+  if ((value = variables.samekey_link)) out['Link'] = value
+  if ((value = variables.samekey_date) && !hasOwnDate()) out['Date'] = value
+  if ((value = variables.samekey_more)) setMore(out, value)
   out['Age'] = age
 }
 
-/** The fields that have no line of their own. A writer puts repeated ones next to each other. */
-function setMore(out: Record<string, string | string[]>, lines: string[], from: number): void {
-  let i = from
+/** The lines that have no variable of their own. A writer puts repeated fields next to each other. */
+function setMore(out: Record<string, string | string[]>, text: string): void {
+  const lines = text.split('\n')
+  let i = 0
   while (i < lines.length - 1) {
     const start = (lines[i] as string).slice(0, (lines[i] as string).indexOf(': ') + 2)
     const values = []

@@ -12,7 +12,7 @@ import search from './search.js'
 import secondKey from './second_key.js'
 
 /** replay.ts has it. */
-export type Answer = (r: NginxHTTPRequest, item: Buffer, bytes: number, text: string, parts: string[], status: number, now: number, said: string, location: string) => void
+export type Answer = (r: NginxHTTPRequest, item: Buffer, bytes: number, parts: string[], status: number, now: number, said: string, location: string) => void
 
 interface Search {
   /** '' for the page's own. */
@@ -129,5 +129,5 @@ function use(r: NginxHTTPRequest, entry: Entry, wanted: Search): void {
     if (next === '') return
     location = next
   }
-  wanted.answer(r, item, bytes, text, text.split('\n'), head.status, now, said, location)
+  wanted.answer(r, item, bytes, text.split(' '), head.status, now, said, location)
 }
