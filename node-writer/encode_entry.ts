@@ -65,6 +65,12 @@ const GZIP_PART_BYTES = 64 * 1024
 
 const gzipAsync = promisify(gzip)
 
+/** Whether the body is announced to be longer than an item, and will not get shorter: then it need not be kept at all. */
+export function isTooLong({ headers }: ResponseHead, { compress, maxItemBytes }: Pick<EntryOptions, 'compress' | 'maxItemBytes'>): boolean {
+  const getsShorter = compress && valueOf(headers, 'content-encoding') === '' && mayCompress(headers)
+  return !getsShorter && Number(valueOf(headers, 'content-length')) > maxItemBytes
+}
+
 /** Null when no item could hold the body, or no head its fields. */
 export async function encodeEntry(head: ResponseHead, body: Buffer, policy: Policy, options: EntryOptions): Promise<Item[] | null> {
   const stored = await encodeBody(head, body, options)

@@ -2,7 +2,8 @@
 // stored of it goes. Only those who wait for this page wait for it.
 
 import type { BodyMemory } from './body_memory.js'
-import { encodeEntry, type EntryTimes, type Item } from './encode_entry.js'
+import type { ResponseHead } from './capture.js'
+import { encodeEntry, type EntryTimes, isTooLong, type Item } from './encode_entry.js'
 import type { Events } from './events.js'
 import { joinFields } from './http/fields.js'
 import { parseNoVarySearch } from './http/no_vary_search.js'
@@ -77,6 +78,12 @@ export class Pages {
     return this.#hasRules
   }
 
+  /** Whether its page could be stored, as far as its head tells. */
+  isTooLong(head: ResponseHead): boolean {
+    const { compress, store } = this.context
+    return isTooLong(head, { compress, maxItemBytes: store.maxItemBytes })
+  }
+
   forget(key: string): void {
     const { store, events } = this.context
     this.after(store.delete(key).catch((error: Error) => events.fail('delete', key, error)))
@@ -112,7 +119,7 @@ export class Pages {
 
   async #saveRaw(page: Page, claim: RawClaim, ttlSeconds: number): Promise<Stored | SaveOutcome> {
     const [item] = (await this.#encode(page, { key: claim.key })) ?? []
-    if (item === undefined) return this.#refuseTooLarge(page)
+    if (item === undefined) return this.#refuseUnsent(page)
     const isStored = await this.context.invalidation.rawClaims.store(claim.key, claim.version, item.value, { ttlSeconds, gzip: item.gzip })
     return isStored ? this.#sent(page, claim.key, [item]) : this.#skip(page, 'purged')
   }
@@ -136,7 +143,7 @@ export class Pages {
     const key = form?.key ?? claim.key
     const encoded = await this.#encode(page, { key, clock: claim.clock, rule: token })
     const head = encoded?.at(-1)
-    if (encoded === null || head === undefined) return this.#refuseTooLarge(page)
+    if (encoded === null || head === undefined) return this.#refuseUnsent(page)
     for (const item of encoded) store.checkSize(item.key, item.value)
     // The body first, and for a minute longer, so that it is never the first to go.
     const [body] = encoded.slice(0, -1)
@@ -166,6 +173,12 @@ export class Pages {
   #skip({ url }: Page, reason: 'purged' | 'new-rule' | 'vary' | 'expired', detail = ''): SaveOutcome {
     this.context.events.skip(url, reason, detail)
     return reason === 'vary' ? 'uncacheable' : 'gone'
+  }
+
+  /** Gzip may still look at the body, but for nobody. */
+  #refuseUnsent(page: Page): SaveOutcome {
+    this.context.memory.give(page.body)
+    return this.#refuseTooLarge(page)
   }
 
   #refuseTooLarge({ url, claim }: Page): SaveOutcome {

@@ -69,7 +69,9 @@ export class Rendering {
       onHead: (sent) => {
         head = sent
         if (this.#isReplaced) return false
-        const verdict = this.#verdict ??= this.#judge(sent)
+        const judged = this.#verdict ??= this.#judge(sent)
+        const isTooLong = judged.store && this.asked.shared.pages.isTooLong(sent)
+        const verdict: Storability | Refusal = isTooLong ? { store: false, reason: 'item-too-large', detail: '' } : judged
         if (!verdict.store) this.#refuse(verdict, sent.status)
         return verdict.store
       },

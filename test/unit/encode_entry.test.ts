@@ -4,7 +4,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { parseHead } from '../../njs/core/entry.js'
 import type { ResponseHead } from '../../node-writer/capture.js'
-import { encodeEntry as encode, type Item } from '../../node-writer/encode_entry.js'
+import { isTooLong, encodeEntry as encode, type Item } from '../../node-writer/encode_entry.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
 
 const full = loadPolicy({})
@@ -90,6 +90,17 @@ describe('full mode', () => {
 test('a body over the item limit is none, unless it gets smaller', async () => {
   expect(await encode(headOf(200), page, full, { ...options, maxItemBytes: page.length - 1 })).toBeNull()
   expect(await encode(headOf(200, html), page, full, { ...options, maxItemBytes: page.length - 1 })).toHaveLength(1)
+})
+
+test.each<{ id: string; fields: [string, string][]; compress: boolean; is: boolean }>([
+  { id: 'a picture over the limit', fields: [['Content-Type', 'image/png'], ['Content-Length', '101']], compress: true, is: true },
+  { id: 'a picture within it', fields: [['Content-Type', 'image/png'], ['Content-Length', '100']], compress: true, is: false },
+  { id: 'a text, which gets shorter', fields: [['Content-Type', 'text/html'], ['Content-Length', '101']], compress: true, is: false },
+  { id: 'a text that is stored plain', fields: [['Content-Type', 'text/html'], ['Content-Length', '101']], compress: false, is: true },
+  { id: 'a text in gzip already', fields: [['Content-Type', 'text/html'], ['Content-Encoding', 'gzip'], ['Content-Length', '101']], compress: true, is: true },
+  { id: 'a length that is not said', fields: [['Content-Type', 'image/png']], compress: true, is: false }
+])('announced too long: $id', ({ fields, compress, is }) => {
+  expect(isTooLong({ status: 200, headers: fields }, { compress, maxItemBytes: 100 })).toBe(is)
 })
 
 describe('raw mode', () => {
