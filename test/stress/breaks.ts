@@ -5,7 +5,7 @@ import type { Break } from './bundle.js'
 export const breaks: readonly Break[] = [
   {
     id: 'set', because: 'a page is stored whatever stands at its key by now',
-    file: 'node-writer/invalidation/atomic.ts', from: 'cas?.copy(request, 16)', to: '',
+    file: 'node-writer/memcached_command.ts', from: 'cas?.copy(head, 16)', to: '',
     run: { kinds: ['urls'], purges: 400 }
   },
   {
@@ -15,6 +15,7 @@ export const breaks: readonly Break[] = [
   },
   {
     id: 'old-epoch', because: 'a ban list that is made again continues as if it were the old one',
-    file: 'node-writer/invalidation/ban_list.ts', from: "emptyList(randomBytes(12).toString('base64url'), ", to: "emptyList('always', "
+    file: 'node-writer/invalidation/ban_list.ts', from: "emptyList(randomBytes(12).toString('base64url'), ", to: "emptyList('always', ",
+    run: { kinds: ['tags', 'prefix', 'pattern'], purges: 400, accidents: 12 }
   }
 ]
