@@ -4,14 +4,13 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { Server } from 'node:http'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { judgeByBans } from '../../njs/core/bans.js'
 import { banListKey, createInvalidation } from '../../node-writer/invalidation/invalidation.js'
 import { keysOfUrl } from '../../node-writer/key.js'
 import type { PageCache } from '../../node-writer/page_cache.js'
 import type { PurgeRecord } from '../../node-writer/purge_record.js'
-import { Store } from '../../node-writer/store.js'
-import { startMemcached, type Memcached } from '../support/memcached.js'
+import { memcached, store } from '../support/memcached_of_file.js'
 import { until } from '../support/until.js'
 import { exchange, plainRequest, readEntry } from './writer_app.js'
 
@@ -25,21 +24,10 @@ interface Example {
   transaction(work: () => Promise<unknown>): Promise<unknown>
 }
 
-let memcached: Memcached
-let store: Store
 let example: Example
 let server: Server
 let port: number
 let told: PurgeRecord[]
-
-beforeAll(async () => {
-  memcached = await startMemcached()
-  store = new Store({ memcached: memcached.address })
-})
-afterAll(async () => {
-  store?.close()
-  await memcached?.stop()
-})
 
 beforeEach(async () => {
   // @ts-expect-error plain JavaScript, as an app would have it

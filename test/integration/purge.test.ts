@@ -1,7 +1,7 @@
 // cache.purge on real memcached servers: what it deletes, what it puts into the ban list, what it leaves alone, and that
 // it says so when a server has not acknowledged. What Nginx makes of it: purge_nginx.test.ts.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { judgeByBans } from '../../njs/core/bans.js'
 import { banListKey, createInvalidation } from '../../node-writer/invalidation/invalidation.js'
 import { keysOfUrl } from '../../node-writer/key.js'
@@ -11,24 +11,13 @@ import type { LoadedPolicy, PolicyDocument } from '../../node-writer/policy/type
 import type { PurgeError } from '../../node-writer/purge.js'
 import type { PurgeRecord } from '../../node-writer/purge_record.js'
 import type { PurgeRequest } from '../../node-writer/purge_request.js'
-import { Store } from '../../node-writer/store.js'
 import { freePort } from '../support/free_port.js'
-import { startMemcached, type Memcached } from '../support/memcached.js'
+import { startMemcached } from '../support/memcached.js'
+import { memcached, store } from '../support/memcached_of_file.js'
 import { startApp, exchange, plainRequest } from './writer_app.js'
 
-let memcached: Memcached
-let store: Store
 /** Every test has a policy, and so keys, of its own. */
 let prefixes = 0
-
-beforeAll(async () => {
-  memcached = await startMemcached()
-  store = new Store({ memcached: memcached.address })
-})
-afterAll(async () => {
-  store?.close()
-  await memcached?.stop()
-})
 
 function open(document: PolicyDocument = {}, servers = memcached.address): PageCache {
   return pageCache({ scheme: 'https', hosts: ['example.org'], ...document, prefix: `purge${++prefixes}` }, { memcached: servers })

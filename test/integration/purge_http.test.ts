@@ -1,30 +1,18 @@
 // Purges over HTTP, asked of the app itself: who may, how it is refused, and what is answered. Behind Nginx:
 // purge_nginx.test.ts.
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { pageCache } from '../../node-writer/page_cache.js'
 import type { PurgeHttpOptions } from '../../node-writer/purge_http.js'
 import type { PurgeRecord } from '../../node-writer/purge_record.js'
-import { Store } from '../../node-writer/store.js'
 import { freePort } from '../support/free_port.js'
-import { startMemcached, type Memcached } from '../support/memcached.js'
+import { memcached, store } from '../support/memcached_of_file.js'
 import { type App, exchange, sixtySeconds, startApp } from './writer_app.js'
 
 const TOKEN = 'a-token-of-many-characters'
 
-let memcached: Memcached
-let store: Store
 let app: App
 let told: PurgeRecord[]
-
-beforeAll(async () => {
-  memcached = await startMemcached()
-  store = new Store({ memcached: memcached.address })
-})
-afterAll(async () => {
-  store?.close()
-  await memcached?.stop()
-})
 
 async function start(purge: Partial<PurgeHttpOptions> | undefined, servers = memcached.address): Promise<void> {
   app = await startApp((req, res) => void res.writeHead(404).end(`the app's own ${req.method}`), { policy: sixtySeconds, memcached: servers, ...(purge && { purge: { token: TOKEN, ...purge } }) })

@@ -1,31 +1,18 @@
 // An unsafe request succeeds while memcached is away with the old page: once it is back, the page goes.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { judgeByBans } from '../../njs/core/bans.js'
 import { banListKey } from '../../node-writer/invalidation/invalidation.js'
 import type { PageCache } from '../../node-writer/page_cache.js'
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
 import type { PurgeRecord } from '../../node-writer/purge_record.js'
-import { Store } from '../../node-writer/store.js'
 import { startGate, type Gate, type Shut } from '../support/gate.js'
-import { startMemcached, type Memcached } from '../support/memcached.js'
+import { memcached, store } from '../support/memcached_of_file.js'
 import { exchange, itemAt, plainRequest, sixtySeconds, startApp, type App } from './writer_app.js'
 
-let memcached: Memcached
-/** Past the gate: what memcached has while it is away. */
-let store: Store
 let prefixes = 0
 
-beforeAll(async () => {
-  memcached = await startMemcached()
-  store = new Store({ memcached: memcached.address })
-})
-afterAll(async () => {
-  store?.close()
-  await memcached?.stop()
-})
-
-/** An app that tells what it purges, with memcached behind a gate. */
+/** An app that tells what it purges, with memcached behind a gate; `store` looks past it. */
 async function start(policy: PolicyDocument = {}): Promise<{ app: App; gate: Gate; told: PurgeRecord[]; stop(): Promise<void> }> {
   const gate = await startGate(memcached.port)
   const app = await startApp(({ method }, res) => {

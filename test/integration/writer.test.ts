@@ -4,26 +4,14 @@ import { createServer, type AddressInfo } from 'node:net'
 import type { ServerResponse } from 'node:http'
 import { gunzipSync } from 'node:zlib'
 import { freePort } from '../support/free_port.js'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { keysOfUrl } from '../../node-writer/key.js'
 import { pageCache } from '../../node-writer/page_cache.js'
-import { Store } from '../../node-writer/store.js'
 import type { PurgeRecord } from '../../node-writer/purge_record.js'
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
-import { startMemcached, type Memcached } from '../support/memcached.js'
+import { startMemcached } from '../support/memcached.js'
+import { memcached, store } from '../support/memcached_of_file.js'
 import { exchange, itemAt, plainRequest, readEntry, sixtySeconds, startApp } from './writer_app.js'
-
-let memcached: Memcached
-let store: Store
-
-beforeAll(async () => {
-  memcached = await startMemcached()
-  store = new Store({ memcached: memcached.address })
-})
-afterAll(async () => {
-  store?.close()
-  await memcached?.stop()
-})
 
 const hello = (_: unknown, res: ServerResponse) => { res.end('hello') }
 

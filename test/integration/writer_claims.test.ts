@@ -2,27 +2,17 @@
 // own, on real memcached: docs/invalidation.md. What Nginx makes of it: replay_bans.test.ts, writer_refresh.test.ts.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { keysOfUrl } from '../../node-writer/key.js'
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
 import { Store } from '../../node-writer/store.js'
-import { startMemcached, type Memcached } from '../support/memcached.js'
+import { startMemcached } from '../support/memcached.js'
+import { memcached, store } from '../support/memcached_of_file.js'
 import { until } from '../support/until.js'
 import { exchange, itemAt, sixtySeconds, startApp, type App } from './writer_app.js'
 
 const HOST = 'pages.test'
 const policyOf = (more: PolicyDocument = {}): PolicyDocument => ({ ...sixtySeconds, hosts: [HOST], ...more })
-
-let memcached: Memcached
-let store: Store
-beforeAll(async () => {
-  memcached = await startMemcached()
-  store = new Store({ memcached: memcached.address })
-})
-afterAll(async () => {
-  store?.close()
-  await memcached?.stop()
-})
 
 /** Renders that wait to be answered, of both writers, in the order in which they began. */
 let renders: { req: IncomingMessage; res: ServerResponse }[] = []

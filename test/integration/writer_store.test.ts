@@ -3,22 +3,11 @@ import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { freePort } from '../support/free_port.js'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Store } from '../../node-writer/store.js'
-import { startMemcached, type Memcached } from '../support/memcached.js'
+import { startMemcached } from '../support/memcached.js'
+import { memcached, store } from '../support/memcached_of_file.js'
 import { until } from '../support/until.js'
-
-let memcached: Memcached
-let store: Store
-
-beforeAll(async () => {
-  memcached = await startMemcached()
-  store = new Store({ memcached: memcached.address })
-})
-afterAll(async () => {
-  store?.close()
-  await memcached?.stop()
-})
 
 const value = Buffer.from('value')
 const minute = { ttlSeconds: 60 }
