@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net'
 import { Client } from 'memjs'
+import { deadline } from './deadline.js'
 import { GatheringServer } from './gathering_server.js'
 import type { ServerAddress } from './ring.js'
 
@@ -54,7 +55,7 @@ export class Connection {
 
   constructor(readonly address: ServerAddress, readonly timeoutMs: number) {}
 
-  /** Runs one command (memcached_command.ts). Rejects with a StoreError, after `timeoutMs` at the latest. */
+  /** Runs one command (memcached_command.ts). Rejects with a StoreError, after `timeoutMs`, not counting a long turn of the app. */
   call<Result>(command: (client: MemcachedClient) => Promise<Result>, options: CallOptions): Promise<Result> {
     const bytes = options.bytes + CALL_BYTES
     if (this.#closed) return Promise.reject(this.#error('closed', 'the store is closed'))
@@ -64,15 +65,14 @@ export class Connection {
     return new Promise<Result>((resolve, reject) => {
       const settle = (finish: () => void) => {
         if (!this.#pending.delete(fail)) return
-        clearTimeout(timer)
+        callOff()
         this.#bytesInFlight -= bytes
         finish()
       }
       const fail = (error: StoreError) => settle(() => reject(error))
-      // After a long turn of the app the timer comes before an answer that has long been here: that is read first.
-      const timer = setTimeout(() => setImmediate(() => {
+      const callOff = deadline(this.timeoutMs, () => {
         if (this.#pending.has(fail)) this.#drop(this.#error('timeout', `no answer within ${this.timeoutMs} ms`))
-      }), this.timeoutMs)
+      })
       this.#pending.add(fail)
       this.#bytesInFlight += bytes
 

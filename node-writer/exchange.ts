@@ -8,6 +8,7 @@ import { parseMarker } from '../njs/core/vary.js'
 import { type Asked, directivesOf, seconds, wantedBy } from './asked.js'
 import { isFirst } from './capture.js'
 import { hasPrecondition, takeConditions } from './client_conditions.js'
+import { deadline } from './deadline.js'
 import { canRepeat, takeLead, repeatDetached } from './detached_request.js'
 import type { Lead } from './invalidation/lease.js'
 import { claimPage, type PageClaim } from './page_claim.js'
@@ -189,8 +190,7 @@ export class Exchange {
 
 function within<Value>(ms: number, promise: Promise<Value>): Promise<Value> {
   return new Promise((resolve, reject) => {
-    // What has come meanwhile on a busy machine is read first: it is late, but there.
-    const timer = setTimeout(() => setImmediate(() => reject(new Error(`memcached took longer than ${ms} ms`))), ms)
-    void promise.then(resolve, reject).finally(() => clearTimeout(timer))
+    const callOff = deadline(ms, () => reject(new Error(`memcached took longer than ${ms} ms`)))
+    void promise.then(resolve, reject).finally(callOff)
   })
 }

@@ -9,7 +9,7 @@ test('no read sees a version from before an acknowledged purge', async () => {
   const report = await oracleRun(small)
   expect({ stale: report.stale, wrong: report.wrong }).toEqual({ stale: [], wrong: [] })
   // A run in which nothing is cached, purged or lost shows nothing.
-  expect(report.hits).toBeGreaterThan(small.reads / 3)
+  expect(report.hits).toBeGreaterThan(small.reads / 5)
   expect(Object.values(report.purges).reduce((sum, each) => sum + each, 0)).toBe(small.purges)
   expect(Object.values(report.accidents)).toEqual([1, 1, 1, 1])
 }, 180_000)
