@@ -32,6 +32,8 @@ export interface Measured {
   met: boolean | null
   /** Quartiles over the rounds; null where there is only one value. */
   spread: [low: number, high: number] | null
+  /** The least that can be had at all, measured in the same run: above the target, that is out of reach. Null where none is known. */
+  floor: number | null
 }
 
 export interface Machine {

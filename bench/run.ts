@@ -117,9 +117,10 @@ async function measure(results: Results, plan: Partial<Run>, names: readonly (ke
 }
 
 function printTargets(targets: readonly Measured[]): void {
-  for (const { what, value, target, met, spread } of targets) {
+  for (const { what, value, target, met, spread, floor } of targets) {
     if (value === null) continue
-    const around = spread === null ? '' : `  (quartiles ${spread.map((each) => each.toFixed(2)).join(' to ')})`
+    const notes = [...(spread === null ? [] : [`quartiles ${spread.map((each) => each.toFixed(2)).join(' to ')}`]), ...(floor === null ? [] : [`floor ${floor.toFixed(2)}`])]
+    const around = notes.length === 0 ? '' : `  (${notes.join('; ')})`
     console.log(`${met === true ? '✓' : '✗'} ${value.toFixed(2).padStart(8)}  at most ${String(Number(target.toFixed(2))).padEnd(5)} ${what}${around}`)
   }
 }

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import apicache from 'apicache'
 import express from 'express'
+import { Client } from 'memjs'
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
 import type { PurgeRequest } from '../../node-writer/purge_request.js'
 import { MAX_ITEM_BYTES } from '../machine/limits.js'
@@ -13,6 +14,8 @@ export interface AppOptions {
   samekey?: { policy: PolicyDocument; memcached: string; compress: boolean }
   /** With apicache in front of the pages. */
   apicache?: boolean
+  /** 'host:port' of memcached: each page is sent there, by memjs and whatever it is. */
+  memjs?: string
 }
 
 // The package as it is installed: tsx, which runs this file, would add a call to every function that is made.
@@ -22,6 +25,7 @@ const options = JSON.parse(process.argv[2] as string) as AppOptions
 const app = express()
 const { policy = {}, ...store } = options.samekey ?? {}
 const cache = options.samekey && pageCache(policy, { ...store, maxItemBytes: MAX_ITEM_BYTES, logger: console })
+const memjs = options.memjs === undefined ? undefined : Client.create(options.memjs)
 let renders = 0
 
 app.disable('x-powered-by')
@@ -37,6 +41,8 @@ app.get(/^\//, async (req, res) => {
   if (policy.mode !== 'raw') res.set('Link', '</style.css>; rel=preload; as=style')
   // In no header, so that all subjects send the same bytes.
   if (policy.mode !== 'raw') res.samekeyTags?.(...tagsOf(req.originalUrl))
-  res.send(render(req.originalUrl))
+  const body = render(req.originalUrl)
+  res.send(body)
+  if (memjs !== undefined) void memjs.set(req.originalUrl, body, { expires: 3600 })
 })
 app.listen(options.port, '127.0.0.1')

@@ -7,6 +7,7 @@ import { page, type Page } from '../pages.js'
 import { startExpressCache } from '../subjects/express_cache.js'
 import { startLua } from '../subjects/lua.js'
 import { startNative } from '../subjects/native.js'
+import { startNjsFloor } from '../subjects/njs_floor.js'
 import { startNoCache } from '../subjects/no_cache.js'
 import { startProxyCache } from '../subjects/proxy_cache.js'
 import { POLICY, startSamekey } from '../subjects/samekey.js'
@@ -60,7 +61,8 @@ export function caseId(subject: string, { id }: Page): string {
   return `${subject} | ${id}`
 }
 
-async function startEngine(folder: Folder, base: Base, { id, suite, engine }: Engine, extent: HotPageOptions['extent']): Promise<Contender[]> {
+async function startEngine(folder: Folder, base: Base, each: Engine, extent: HotPageOptions['extent']): Promise<Contender[]> {
+  const { id, suite, engine } = each
   const own = { suite, engine, compress: false }
   const pages = extent === 'full' ? PLAIN_PAGES : [plain, middle, large]
   const contenders: Contender[] = [
@@ -68,8 +70,17 @@ async function startEngine(folder: Folder, base: Base, { id, suite, engine }: En
     [await startSamekey(folder, base, { ...own, id: `raw ${id}`, policy: { ...POLICY, mode: 'raw' } }), extent === 'full' ? [...PLAIN_PAGES, query] : [plain, query]],
     [await startSamekey(folder, base, { ...own, id: `full ${id}`, policy: POLICY }), extent === 'full' ? [...PLAIN_PAGES, query] : pages]
   ]
+  if (extent !== 'hits') contenders.push(...await startFloors(folder, base, each))
   if (extent !== 'hits') contenders.push([await startSamekeyFront(folder, base, { ...own, id: `front ${id}`, policy: POLICY }), extent === 'full' ? PLAIN_PAGES : [plain]])
   return contenders
+}
+
+/** How far a full hit could be brought down at all, where that is in question. */
+async function startFloors(folder: Folder, base: Base, engine: Engine): Promise<Contender[]> {
+  return [
+    [await startNjsFloor(folder, base, engine, 'one'), [plain, middle]],
+    [await startNjsFloor(folder, base, engine, 'two'), [middle]]
+  ]
 }
 
 async function startPeers(folder: Folder, base: Base, extent: 'quick' | 'full'): Promise<Contender[]> {

@@ -15,8 +15,12 @@ export interface WriterLoop {
   /** Microseconds of the main thread for a render of a 12 KB page, a value a round. */
   without: number[]
   withWriter: number[]
-  /** Difference of the medians. */
+  /** One `set` of memjs after each answer instead of the writer. */
+  withSet: number[]
+  /** Difference of the medians of withWriter and without. */
   added: number
+  /** Of withSet and without: to store a page cannot cost less. */
+  floor: number
   /** The longest time without a break that the app's thread was held for, by the size of the page. */
   turns: LongestTurn[]
 }
@@ -24,9 +28,11 @@ export interface WriterLoop {
 const PAGES_EACH = 1500
 
 export async function writerLoop({ rounds, log }: { rounds: number; log: (line: string) => void }): Promise<WriterLoop> {
-  const { without, withWriter } = await Folder.use(async (folder) => {
+  const { without, withWriter, withSet } = await Folder.use(async (folder) => {
     const base = { memcached: await folder.startMemcached(), origin: await startOrigin(folder) }
+    const setting = { ...base, origin: await startOrigin(folder, { memjs: base.memcached.address }) }
     const plain = await startNoCache(folder, base, PEERS_ENGINE.suite)
+    const bare = await startNoCache(folder, setting, PEERS_ENGINE.suite)
     const samekey = await startSamekey(folder, base, { ...PEERS_ENGINE, id: 'samekey', policy: POLICY, compress: false })
     const costOf = async (origin: Origin, port: number, round: number) => {
       const targets = join(folder.path, 'targets')
@@ -36,14 +42,15 @@ export async function writerLoop({ rounds, log }: { rounds: number; log: (line: 
       await runWrk({ port, targets, seconds: 'once', connections: 4 })
       return (mainThreadNanoseconds(origin.pids) - before) / 1000 / (await origin.renders() - renders)
     }
-    const [without, withWriter]: [number[], number[]] = [[], []]
+    const [without, withWriter, withSet]: [number[], number[], number[]] = [[], [], []]
     for (let round = -1; round < rounds; round++) {
       log(`writer, round ${round + 1} of ${rounds}`)
-      const [one, other] = [await costOf(base.origin, plain.port, round), await costOf(samekey.origin as Origin, samekey.port, round)]
+      const costs = [await costOf(base.origin, plain.port, round), await costOf(samekey.origin as Origin, samekey.port, round), await costOf(setting.origin, bare.port, round)] as const
       // The first warms the compiler up.
-      if (round >= 0) { without.push(one); withWriter.push(other) }
+      if (round >= 0) [without, withWriter, withSet].forEach((all, i) => all.push(costs[i] as number))
     }
-    return { without, withWriter }
+    return { without, withWriter, withSet }
   })
-  return { without, withWriter, added: median(withWriter) - median(without), turns: await Folder.use((folder) => longestTurn(folder)) }
+  const base = median(without)
+  return { without, withWriter, withSet, added: median(withWriter) - base, floor: median(withSet) - base, turns: await Folder.use((folder) => longestTurn(folder)) }
 }
