@@ -1,5 +1,4 @@
 // One temporary folder and the servers in it, all gone at the end of a run, however it ends.
-import { readFileSync } from 'node:fs'
 import { appendFile, chmod, mkdir, mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +9,7 @@ import { inRootfs, type Suite } from '../../test/support/rootfs.js'
 import { listens, until } from '../../test/support/until.js'
 import { Store } from '../../node-writer/store.js'
 import { MAX_ITEM_BYTES } from './limits.js'
-import { childrenOf, listenersOf } from './processes.js'
+import { childrenOf, commandOf, listenersOf } from './processes.js'
 
 export interface Memcached {
   port: number
@@ -81,7 +80,7 @@ export class Folder {
     await this.start(name, [...await inRootfs(suite, 'nginx', packages), '-p', `${prefix}/`, '-c', join(prefix, 'nginx.conf'), '-e', 'error.log'], port)
     return until(`${name} has workers`, async () => {
       const master = Number(await readFile(join(prefix, 'nginx.pid'), 'utf8').catch(() => -1))
-      const workers = childrenOf(master).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('nginx: worker process'))
+      const workers = childrenOf(master).filter((pid) => commandOf(pid).includes('nginx: worker process'))
       return workers.length > 0 ? workers : undefined
     })
   }

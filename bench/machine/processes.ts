@@ -35,6 +35,15 @@ export function childrenOf(parent: number): number[] {
   return allPids().filter((pid) => parentOf(pid) === parent)
 }
 
+/** '' when it has ended meanwhile. */
+export function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 function parentOf(pid: number): number {
   try {
     // The name stands in brackets and may contain anything.
