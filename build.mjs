@@ -147,6 +147,7 @@ const sizes = [
     { file: 'bans', name: 'checkBans', compilesLate: true },
     { file: 'judge', name: 'judge' },
     { file: 'leave', name: 'leave' },
+    { file: 'lost', name: 'lost' },
     { file: 'narrow', name: 'narrow' },
     { file: 'search', name: 'search' },
     { file: 'second_key', name: 'secondKey' }

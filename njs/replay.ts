@@ -3,13 +3,14 @@
 //
 // A hit costs what JavaScript does in it: each property that is looked up, each function that is called. So the head
 // stays bytes, and an expression of Nginx's own (nginx/head_map.ts) checks it and takes it apart. Small bodies come with
-// their head in one look-up and are returned from here; a large one stays outside the VM: memcached_pass streams it, and
-// the head goes into its filter.
+// their head in one look-up and are returned from here; a large one stays outside the VM: the fields are set here, and
+// memcached_pass streams it behind them.
 
 import checkBans from './bans.js'
 import { isCurrent } from './bans_copy.js'
 import { MAX_HEAD_BYTES } from './core/entry.js'
 import leave from './leave.js'
+import lost from './lost.js'
 import replayAny from './replay_any.js'
 
 /** The words of $samekey_parts, as nginx/head_map.ts has them. */
@@ -70,12 +71,15 @@ const ZERO = 48
 function answer(r: NginxHTTPRequest, item: Buffer, bytes: number, parts: string[], status: number, now: number, said: string, location: string): void {
   const variables = r.variables
   variables.samekey_said = 'samekey; ' + said
-  if (parts[Part.bodyKey] !== '-') return r.internalRedirect(location)
+  const isApart = parts[Part.bodyKey] !== '-'
+  if (isApart && status !== 200) return r.internalRedirect('@samekey_status')
   setFields(r, variables, status, ageOf(+(parts[Part.initialAge] as string), now - +(parts[Part.storedAt] as string)))
-  r.return(status, item.slice(bytes))
+  // A redirect keeps what is set.
+  if (isApart) r.internalRedirect(location)
+  else r.return(status, item.slice(bytes))
 }
 
-/** js_header_filter of the locations that stream a body: memcached_pass has the body, this sets the rest. */
+/** js_header_filter of @samekey_status. memcached_pass knows only 200, so the head goes on behind Nginx's own filter of conditions. */
 function head(r: NginxHTTPRequest): void {
   const variables = r.variables
   const status = +(variables.samekey_stored_status as string)
@@ -123,4 +127,4 @@ function setMore(out: Record<string, string | string[]>, text: string): void {
   }
 }
 
-export default { replay, rescue, head }
+export default { replay, rescue, head, lost }

@@ -21,10 +21,10 @@ export const HOST = 'site.test'
 export const CLOCK = 'test.1'
 export const BANS = formatBanList({ epoch: 'test', counter: 1, base: 0, markTime: 1, markCounter: 1, bans: [] })
 
-export interface Entry extends Partial<Omit<EntryHead, 'bodyBytes' | 'bodyKey'>> {
+export interface Entry extends Partial<Omit<EntryHead, 'bodyBytes'>> {
   body?: string | Buffer
-  /** In an item of its own. */
-  apart?: boolean
+  /** In an item of its own; 'lost': which is not there. */
+  apart?: boolean | 'lost'
   /** Written under the page's key with this behind it. */
   suffix?: string
 }
@@ -79,7 +79,7 @@ export async function startReplayStack({ suite, engine }: Engine, document: Poli
     answer: (next) => { listener = next },
     async put(target, { body = 'stored', apart = false, suffix = '', ...given }) {
       const bytes = Buffer.from(body as string, 'latin1')
-      const bodyKey = apart ? `${policy.keyHead}#b:${keyOf(target).length}${target.length}` : ''
+      const bodyKey = given.bodyKey ?? (apart ? `${policy.keyHead}#b:${apart === 'lost' ? apart : `${keyOf(target).length}${target.length}`}` : '')
       const storedAt = given.storedAt ?? now()
       const freshUntil = given.freshUntil ?? storedAt + 60
       const head = formatHead({
@@ -88,7 +88,7 @@ export async function startReplayStack({ suite, engine }: Engine, document: Poli
       })
       // Memcached may have lost it since the last.
       if (given.clock === undefined) await set(`${policy.keyHead}#bans`, BANS)
-      if (apart) await set(bodyKey, bytes)
+      if (apart === true) await set(bodyKey, bytes)
       await set(keyOf(target) + suffix, apart ? head : Buffer.concat([Buffer.from(head, 'latin1'), bytes]))
     },
     get: (target, fields = [], method = 'GET') => sendRaw(stack.port, [`${method} ${target} HTTP/1.1`, `Host: ${HOST}`, ...fields, '', ''].join('\r\n')),
