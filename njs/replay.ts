@@ -123,7 +123,8 @@ function setMore(out: Record<string, string | string[]>, text: string): void {
     const values = []
     while ((lines[i] as string).startsWith(start)) values.push((lines[i++] as string).slice(start.length))
     const name = start.slice(0, -2)
-    if (!hasOwnDate() || !/^(?:date|server)$/i.test(name)) out[name] = values.length === 1 ? (values[0] as string) : values
+    // Of several Vary, Nginx's own cache in front looks at one before 1.23.
+    if (!hasOwnDate() || !/^(?:date|server)$/i.test(name)) out[name] = values.length === 1 || /^vary$/i.test(name) ? values.join(', ') : values
   }
 }
 

@@ -118,8 +118,8 @@ interface Stored {
 async function encodeBody(head: ResponseHead, body: Buffer, { compress, maxItemBytes, memory }: EntryOptions): Promise<Stored> {
   // RFC 9110 §7.6.1: fields that Connection names are for one connection.
   const hopByHop = listMembers(valueOf(head.headers, 'connection').toLowerCase())
-  const headers = head.headers.filter(([name, value]) =>
-    isReplayable(name, value) && !WRITTEN_BY_NGINX.test(name) && !isOwnStatus(name, value) && !hopByHop.includes(name.toLowerCase()))
+  const headers = withOneVary(head.headers.filter(([name, value]) =>
+    isReplayable(name, value) && !WRITTEN_BY_NGINX.test(name) && !isOwnStatus(name, value) && !hopByHop.includes(name.toLowerCase())))
   const coding = valueOf(headers, 'content-encoding').toLowerCase()
   if (coding === 'gzip') return { headers: withVary(headers), body, gzip: true }
   // Nobody on the way undoes another coding: all clients get it, as they would from the app.
@@ -166,7 +166,14 @@ function mayCompress(headers: ResponseHead['headers']): boolean {
 /** Some clients get it inflated: caches on the way must keep the two apart (RFC 9110 §12.5.5). */
 function withVary(headers: ResponseHead['headers']): ResponseHead['headers'] {
   const vary = valueOf(headers, 'vary')
-  return /(?:^|[ ,])accept-encoding(?:[ ,]|$)/i.test(vary) ? headers : [...headers, ['Vary', 'Accept-Encoding']]
+  return /(?:^|[ ,])accept-encoding(?:[ ,]|$)/i.test(vary) ? headers : withOneVary([...headers, ['Vary', 'Accept-Encoding']])
+}
+
+/** Of several, Nginx's own cache looks at one before 1.23; and one is replayed more quickly. */
+function withOneVary(headers: ResponseHead['headers']): ResponseHead['headers'] {
+  const isVary = ([name]: [string, string]): boolean => name.toLowerCase() === 'vary'
+  const values = headers.filter(isVary).map(([, value]) => value)
+  return values.length < 2 ? headers : [...headers.filter((field) => !isVary(field)), ['Vary', values.filter((value) => value !== '').join(', ')]]
 }
 
 /** RFC 9110 §5.3: several fields of a name mean one, joined by ', '. */

@@ -53,6 +53,7 @@ const rows: Row[] = [
   { id: 'empty', entry: { body: '' }, status: 200, body: '', headers: { 'content-length': '0' } },
   { id: 'no type', entry: { headers: [] }, status: 200, body: 'stored', headers: { 'content-type': undefined } },
   { id: 'repeated fields', entry: { headers: [['Link', '<a>'], ['Link', '<b>'], ['X-A', '1']] }, status: 200, headers: { link: '<a>, <b>', 'x-a': '1' } },
+  { id: 'repeated Vary', entry: { headers: [['X-A', '1'], ['Vary', 'X-A'], ['Vary', 'X-B']] }, status: 200, headers: { vary: 'X-A, X-B' } },
   { id: 'not found', entry: { status: 404, body: 'no such page' }, status: 404, body: 'no such page', headers: { 'accept-ranges': undefined, 'cache-status': HIT } },
   { id: 'gone', entry: { status: 410, body: 'gone' }, status: 410, body: 'gone' },
   // Conditions
@@ -117,8 +118,8 @@ describe.each(engines)('$id', (engine) => {
         if (value instanceof RegExp) expect(response.header(name), name).toMatch(value)
         else expect(response.header(name), name).toBe(value)
       }
-      expect(response.headers.filter(([name]) => /^(?:accept-ranges|content-length|age|cache-status|date|server)$/i.test(name)).map(([name]) => name.toLowerCase()).sort(), 'once each')
-        .toEqual([...new Set(response.headers.map(([name]) => name.toLowerCase()).filter((name) => /^(?:accept-ranges|content-length|age|cache-status|date|server)$/.test(name)))].sort())
+      expect(response.headers.filter(([name]) => /^(?:accept-ranges|content-length|age|cache-status|date|server|vary)$/i.test(name)).map(([name]) => name.toLowerCase()).sort(), 'once each')
+        .toEqual([...new Set(response.headers.map(([name]) => name.toLowerCase()).filter((name) => /^(?:accept-ranges|content-length|age|cache-status|date|server|vary)$/.test(name)))].sort())
 
       const head = await replay.get(target, fields, 'HEAD')
       // RFC 9110 §14.2: a range is for GET.

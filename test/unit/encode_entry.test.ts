@@ -40,6 +40,8 @@ const rows: Row[] = [
   { id: 'a strong ETag becomes weak', headers: [html, ['etag', '"1"']], gzip: true, expected: [html, coded, ['etag', 'W/"1"'], vary] },
   { id: 'a weak ETag stays', headers: [html, ['ETag', 'W/"1"']], gzip: true, expected: [html, coded, ['ETag', 'W/"1"'], vary] },
   { id: 'Vary is not repeated', headers: [html, ['Vary', 'Cookie, accept-encoding']], gzip: true, expected: [html, coded, ['Vary', 'Cookie, accept-encoding']] },
+  { id: 'Vary is one field', headers: [html, ['Vary', 'Cookie'], ['vary', ''], ['vary', 'Accept-Language']], gzip: true, expected: [html, coded, ['Vary', 'Cookie, Accept-Language, Accept-Encoding']] },
+  { id: 'also where nothing is added to it', headers: [['Vary', 'Cookie'], ['Vary', 'X-A']], gzip: false, expected: [['Vary', 'Cookie, X-A']] },
   { id: 'small text stays as it is', headers: [html, ['ETag', '"1"']], body: Buffer.from('hi'), gzip: false, expected: [html, ['ETag', '"1"']] },
   { id: 'compression is off', headers: [html], compress: false, gzip: false, expected: [html, vary] },
   { id: 'an image stays', headers: [['Content-Type', 'image/png'], ['ETag', '"1"']], gzip: false, expected: [['Content-Type', 'image/png'], ['ETag', '"1"']] },
