@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import type { Variant } from '../njs/core/policy.js'
 import { policyModuleSource } from '../node-writer/policy/module_source.js'
 import type { LoadedPolicy } from '../node-writer/policy/types.js'
+import { coveredFields } from '../node-writer/storable.js'
+import { MAX_PARAMETER_BYTES } from './conf_text.js'
 import { headMap } from './head_map.js'
 import { plainMaps } from './plain_map.js'
 
@@ -202,7 +204,11 @@ function modePlaces(policy: LoadedPolicy, places: Record<string, string>): Recor
 
 function frontPlaces({ frontCache, frontInner = '127.0.0.1:8079', policy }: NginxOptions, places: Record<string, string>): Record<string, string> {
   if (frontCache === undefined) return { frontHttp: '', frontForward: '' }
-  const own = { ...places, frontCache, frontInner, frontBypass: `$samekey_bypass${policy.requestDirectives ? ' $http_cache_control $http_pragma' : ''}` }
+  const frontBypass = policy.requestDirectives ? '# Who asks for a younger page than the stored one asks memcached.\nproxy_cache_bypass $http_cache_control $http_pragma;\n' : ''
+  // Of an odd name, and of one more than Nginx takes in a parameter, it is not said that it is covered.
+  const names = coveredFields(policy).filter((name) => /^[A-Za-z0-9_-]+$/.test(name))
+  const frontCovered = names.filter((_, index) => names.slice(0, index + 1).join('|').length < MAX_PARAMETER_BYTES - 100).join('|')
+  const own = { ...places, frontCache, frontInner, frontBypass, frontCovered }
   return { ...own, frontHttp: fill('front.http.conf', own), frontForward: 'proxy_set_header X-Samekey-Client "";\n' }
 }
 

@@ -175,19 +175,23 @@ function isDroppedCookie(name: string, value: string, policy: LoadedPolicy): boo
   return end > 0 && policy.responses.dropCookies.test(trim(pair.slice(0, end)))
 }
 
+const COVERED = ['accept-encoding', 'authorization', 'cookie', 'host', 'x-forwarded-proto', 'x-samekey-variant']
+
 /**
  * Fields that Nginx removes, or sets from what the key covers, on the way to the app: it cannot have seen two values
  * under one key.
  */
-const COVERED = ['accept-encoding', 'authorization', 'cookie', 'host', 'x-forwarded-proto', 'x-samekey-variant']
+export function coveredFields(policy: LoadedPolicy): string[] {
+  return [...COVERED, ...policy.unkeyedHeaders, ...policy.variants.filter(({ source }) => source === 'header').map(({ field }) => field)]
+}
 
 /** RFC 9111 §4.1: the fields that must match besides those that the key covers. */
 function uncoveredVary(fields: JoinedFields, policy: LoadedPolicy): string[] | Storability {
   const vary = parseVary(fields['vary'] ?? '')
   if (vary.kind === 'star') return refuse('vary', '*')
   if (vary.kind === 'invalid') return refuse('vary', vary.member)
-  const covered = new Set([...COVERED, ...policy.unkeyedHeaders, ...policy.variants.filter(({ source }) => source === 'header').map(({ field }) => field)])
-  const names = vary.names.filter((name) => !covered.has(name))
+  const covered = coveredFields(policy)
+  const names = vary.names.filter((name) => !covered.includes(name))
   return names.length > MAX_VARY_FIELDS ? refuse('vary', names.join(', ')) : names
 }
 
