@@ -1,14 +1,15 @@
-// One command to a memcached server. memjs has no compare-and-swap and no flags, and copies each value; but all that it
-// takes is public: a request made by Utils.makeRequestBuffer, sent by Client.perform, whose answer has its header in it.
+// One command to a memcached server: memjs makes none with compare-and-swap or flags.
 
-import { Utils, type Response } from 'memjs'
-import { StoreError, type Connection, type MemcachedClient } from './connection.js'
+import type { Response } from 'memjs'
+import { type Connection, StoreError } from './connection.js'
+import type { MemcachedClient } from './memcached_client.js'
 
 // https://github.com/memcached/memcached/wiki/BinaryProtocolRevamped
 export const GET = 0x00
 export const SET = 0x01
 export const ADD = 0x02
 export const DELETE = 0x04
+const DELETE_QUIETLY = 0x14
 
 export const OK = 0
 export const NOT_FOUND = 1
@@ -46,18 +47,23 @@ export interface Answer {
 }
 
 /** Rejects with a StoreError when memcached is in trouble, or takes the value for too large. */
-export async function send(connection: Connection, { opcode, key, value = NOTHING, options, version, evenIfDown = false }: Command): Promise<Answer> {
-  const answer = await connection.call(async (client) => {
-    if (version !== undefined && version.client !== client) return { status: NOT_FOUND, response: GONE, client }
-    const response = await perform(client, opcode, key, options === undefined ? NOTHING : extrasOf(options), value, version?.cas)
-    return { status: response.header.status, response, client }
-  }, { bytes: value.length, evenIfDown })
-  const { status, response } = answer
+export async function send(connection: Connection, command: Command): Promise<Answer> {
+  const { value = NOTHING, version, evenIfDown = false } = command
+  const answer = await connection.call(headOf(command), value, { only: version?.client, evenIfDown })
+  // The connection by which the version is known is gone.
+  if (answer === null) return { status: NOT_FOUND, response: GONE, client: version?.client as MemcachedClient }
+  const { response } = answer
+  const { status } = response.header
   if (status === TOO_LARGE) throw new StoreError('too-large', connection.address.name, 'Value too large')
   if (status !== OK && status !== NOT_FOUND && status !== EXISTS && status !== NOT_STORED) {
     throw new StoreError('refused', connection.address.name, `status 0x${status.toString(16)}: ${response.val.toString('latin1')}`)
   }
-  return answer
+  return { status, ...answer }
+}
+
+/** Deletes the item if it is that of this version. Nobody learns whether it was: memcached is not to answer. */
+export function deleteQuietly(connection: Connection, key: string, version: Required<Command>['version']): void {
+  connection.tell(headOf({ opcode: DELETE_QUIETLY, key, version }), version.client)
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -65,25 +71,23 @@ const NOTHING = Buffer.alloc(0)
 /** Stands for the answer of a connection that is gone. */
 const GONE = { header: { status: NOT_FOUND } } as Response
 
-function perform(client: MemcachedClient, opcode: number, key: string, extras: Buffer, value: Buffer, cas?: Buffer): Promise<Response> {
-  client.incrSeq()
-  const { seq } = client
-  const head = Utils.makeRequestBuffer(opcode, key, extras, '', seq)
-  // Bytes 8 to 11 of the header: how much follows it; 16 to 23: the CAS.
-  if (value.length > 0) head.writeUInt32BE(head.length - HEADER_BYTES + value.length, 8)
-  cas?.copy(head, 16)
-  // memjs only hands it on (gathering_server.ts).
-  const request = (value.length > 0 ? [head, value] : [head]) as unknown as Buffer
-  return new Promise((resolve, reject) => {
-    client.perform(key, request, seq, (error, response: Response) => (error ? reject(error) : resolve(response)))
-  })
-}
-
 const HEADER_BYTES = 24
+const REQUEST = 0x80
 
-function extrasOf({ ttlSeconds, flags = 0 }: ItemOptions): Buffer {
-  const extras = Buffer.alloc(8)
-  extras.writeUInt32BE(flags, 0)
-  extras.writeUInt32BE(Math.min(ttlSeconds, MAX_TTL_SECONDS), 4)
-  return extras
+/** All of a request but its number (memcached_client.ts) and the value. Keys are ASCII. */
+function headOf({ opcode, key, value = NOTHING, options, version }: Command): Buffer {
+  const extrasBytes = options === undefined ? 0 : 8
+  const head = Buffer.alloc(HEADER_BYTES + extrasBytes + key.length)
+  head.writeUInt8(REQUEST, 0)
+  head.writeUInt8(opcode, 1)
+  head.writeUInt16BE(key.length, 2)
+  head.writeUInt8(extrasBytes, 4)
+  head.writeUInt32BE(extrasBytes + key.length + value.length, 8)
+  version?.cas.copy(head, 16)
+  if (options !== undefined) {
+    head.writeUInt32BE(options.flags ?? 0, HEADER_BYTES)
+    head.writeUInt32BE(Math.min(options.ttlSeconds, MAX_TTL_SECONDS), HEADER_BYTES + 4)
+  }
+  head.write(key, HEADER_BYTES + extrasBytes, 'latin1')
+  return head
 }

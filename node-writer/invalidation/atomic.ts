@@ -1,7 +1,8 @@
 // Compare-and-swap on one memcached item.
 
-import { StoreError, type Connection, type MemcachedClient } from '../connection.js'
-import { ADD, type Answer, DELETE, GET, type ItemOptions, NOT_FOUND, OK, send, SET } from '../memcached_command.js'
+import { type Connection, StoreError } from '../connection.js'
+import type { MemcachedClient } from '../memcached_client.js'
+import { ADD, type Answer, DELETE, deleteQuietly, GET, type ItemOptions, NOT_FOUND, OK, send, SET } from '../memcached_command.js'
 
 export type { ItemOptions }
 
@@ -44,6 +45,11 @@ export class Atomic {
   async delete(version: Version): Promise<boolean> {
     const { key } = version
     return (await send(this.connectionOf(key), { opcode: DELETE, key, version })).status === OK
+  }
+
+  /** Sent, and no more: nobody learns whether the item was that of this version and is gone. */
+  deleteQuietly(version: Version): void {
+    deleteQuietly(this.connectionOf(version.key), version.key, version)
   }
 
   #version(key: string, { response, client }: Answer): Version {

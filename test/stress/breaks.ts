@@ -5,7 +5,7 @@ import type { Break } from './bundle.js'
 export const breaks: readonly Break[] = [
   {
     id: 'set', because: 'a page is stored whatever stands at its key by now',
-    file: 'node-writer/memcached_command.ts', from: 'cas?.copy(head, 16)', to: '',
+    file: 'node-writer/memcached_command.ts', from: 'version?.cas.copy(head, 16)', to: '',
     run: { kinds: ['urls'], purges: 400 }
   },
   {
