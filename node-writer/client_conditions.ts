@@ -45,8 +45,9 @@ export function isSelective({ ifNoneMatch, ifModifiedSince, range }: ClientCondi
  * players take the whole for a server that knows no ranges.
  */
 export function mayCut({ range }: ClientConditions, { status, headers }: ResponseHead, maxBytes: number): boolean {
+  if (status !== 200 || range === '') return false
   const { 'content-encoding': coding, 'content-length': length = '' } = joinFields(headers)
-  return status === 200 && range !== '' && coding === undefined && /^[0-9]+$/.test(length) && Number(length) <= maxBytes
+  return coding === undefined && /^[0-9]+$/.test(length) && Number(length) <= maxBytes
 }
 
 /** The header of the 304 that this response becomes for the client (RFC 9110 §15.4.5); null when it must be sent as it is. */

@@ -72,7 +72,8 @@ const MAX_HEADER_BYTES = 65536 - 512
 export function isStorable(head: ResponseHead, target: string, policy: LoadedPolicy, exchange: Exchange): Storability {
   const kept: ResponseHead = { status: head.status, headers: head.headers.filter(([name, value]) => !isDroppedCookie(name, value, policy)) }
   const fields = joinFields(kept.headers)
-  const { directives } = selectDirectives(fields)
+  const chosen = selectDirectives(fields)
+  const { directives } = chosen
 
   const refused = refusedByRfc(kept.status, fields, directives, exchange) ?? refusedByForm(kept, fields, policy.mode)
   if (refused !== undefined) return refused
@@ -86,7 +87,7 @@ export function isStorable(head: ResponseHead, target: string, policy: LoadedPol
     if (loss !== undefined) return refuse(loss.reason, loss.detail)
   }
 
-  const found = freshness(kept.status, fields, exchange, { ...policy.responses, ttlSeconds: route.ttlSeconds })
+  const found = freshness(kept.status, fields, exchange, { ...policy.responses, ttlSeconds: route.ttlSeconds }, chosen)
   if (found.source === 'unknown' && !isHeuristicallyCacheable(kept.status, directives)) return refuse('status', String(kept.status))
   if (found.source === 'unknown' && found.noCache === '') return refuse('no-freshness')
 
@@ -187,7 +188,8 @@ export function coveredFields(policy: LoadedPolicy): string[] {
 
 /** RFC 9111 §4.1: the fields that must match besides those that the key covers. */
 function uncoveredVary(fields: JoinedFields, policy: LoadedPolicy): string[] | Storability {
-  const vary = parseVary(fields['vary'] ?? '')
+  if (fields['vary'] === undefined) return []
+  const vary = parseVary(fields['vary'])
   if (vary.kind === 'star') return refuse('vary', '*')
   if (vary.kind === 'invalid') return refuse('vary', vary.member)
   const covered = coveredFields(policy)

@@ -50,7 +50,7 @@ export function tagsOf(fields: Fields, res: ServerResponse, { scheme, host }: Pi
   const joined = joinFields(fields)
   // Cache-Tag has commas between them, Surrogate-Key spaces, and neither may have the other inside.
   const named = policy.responses.tagFields.flatMap((name) => (joined[name] ?? '').split(/[\s,]+/)).filter((tag) => tag !== '')
-  const groups = parseCacheGroups(joined['cache-groups'] ?? '')
+  const groups = joined['cache-groups'] === undefined ? [] : parseCacheGroups(joined['cache-groups'])
   const own = new Set([...kept.filter((tag) => !IS_GROUP.test(tag)), ...named, ...(given.get(res) ?? [])])
 
   const bad = [...own].find((tag) => !isTag(tag))

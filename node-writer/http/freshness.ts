@@ -47,8 +47,7 @@ export interface FreshnessDefaults {
 /** RFC 9110 §15.1. Without 206, 405, 414 and 501: no page that was looked up is one of those for longer than a moment. */
 export const HEURISTICALLY_CACHEABLE: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 410])
 
-export function freshness(status: number, fields: JoinedFields, times: ReceiptTimes, defaults: FreshnessDefaults): Freshness {
-  const chosen = selectDirectives(fields)
+export function freshness(status: number, fields: JoinedFields, times: ReceiptTimes, defaults: FreshnessDefaults, chosen = selectDirectives(fields)): Freshness {
   const { directives } = chosen
   const { source, seconds } = lifetime(status, fields, chosen, times.receivedAt, defaults)
   const noCache = noCacheField(chosen, fields)

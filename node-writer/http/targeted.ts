@@ -18,7 +18,8 @@ export interface CacheDirectives {
 
 export function selectDirectives(fields: JoinedFields): CacheDirectives {
   for (const field of TARGET_LIST) {
-    const directives = parseTargeted(fields[field] ?? '')
+    const value = fields[field]
+    const directives = value === undefined ? null : parseTargeted(value)
     if (directives !== null) return { field, directives, given: true }
   }
   const value = fields['cache-control']
