@@ -20,6 +20,9 @@ import { storedAnswer } from './stored_answer.js'
 import { readItem, readStoredPage, type StoredPage } from './stored_page.js'
 import { ageOf } from './validation.js'
 
+/** Null when nothing can be stored. */
+type Claiming = Promise<PageClaim | null>
+
 export class Exchange {
   readonly #asked: Asked
 
@@ -53,8 +56,8 @@ export class Exchange {
     }
     if (forward === 'refresh') return this.#refresh()
     if (shared.uncacheable.has(address.key)) return this.#render(null, null, null)
-    const lead = this.#mayFollow() ? await this.#takeTurn() : null
-    return lead === 'answered' ? false : this.#claim(lead)
+    const turn = this.#mayFollow() ? await this.#takeTurn() : null
+    return turn === 'answered' ? false : this.#goOn(turn?.lead ?? null, turn?.claim)
   }
 
   // ------------------------------------------------------------------------------------------------------------ turns
@@ -67,19 +70,22 @@ export class Exchange {
   }
 
   /** Leads; or has been answered with what another has rendered; or, null, is to render whatever others do. */
-  async #takeTurn(): Promise<Lead | 'answered' | null> {
+  async #takeTurn(): Promise<{ lead: Lead; claim?: Claiming | undefined } | 'answered' | null> {
     const { shared, res, forward } = this.#asked
     const { leases } = shared.invalidation
     const until = performance.now() + leases.patienceMs()
     // Of a page that turns out to vary, another form may have been rendered: each form has its own leader then.
     for (const isForm of [forward !== 'uri-miss', true]) {
       const key = await this.#leaseKey(isForm)
-      const turn = await leases.turn(key, () => this.#isStored(), until)
-      if (typeof turn === 'object' && !res.destroyed) return turn
-      if (typeof turn === 'object') await turn.end('gone')
+      let claim: Claiming | undefined
+      // Sent with the question for the lease, and dropped unless that is got.
+      const onAsked = this.#liesWith(key) ? () => { claim = this.#claim() } : undefined
+      const lead = await leases.turn(key, () => this.#isStored(), until, onAsked)
+      if (typeof lead === 'object' && !res.destroyed) return { lead, claim }
+      if (typeof lead === 'object') await lead.end('gone')
       // The visitor has gone while he waited.
       if (res.destroyed) return 'answered'
-      if (turn === 'render') return null
+      if (lead === 'render') return null
       const found = await readStoredPage(shared.reads, wantedBy(this.#asked)).catch(() => null)
       if (found !== null && found !== 'vary-miss' && this.#answerFresh(found)) return 'answered'
     }
@@ -100,6 +106,12 @@ export class Exchange {
     } catch {
       return address.key
     }
+  }
+
+  /** Whether the claim can be taken with this lease: at the same server, and without asking first where the page lies. */
+  #liesWith(leaseKey: string): boolean {
+    const { shared, address } = this.#asked
+    return leaseKey === address.key && (shared.policy.mode === 'raw' || !hasQuery(address))
   }
 
   /** What a leader in another process has left: a page, or a marker that it led to one. */
@@ -126,13 +138,13 @@ export class Exchange {
   async #refresh(): Promise<boolean> {
     const { shared, req, res } = this.#asked
     const own = takeLead(req)
-    if (own !== undefined) return this.#claim(own)
+    if (own !== undefined) return this.#goOn(own)
     const mayRepeat = canRepeat(req)
     const answer = () => res.writeHead(204, { 'Cache-Control': 'no-store' }).end()
     // At once: Nginx keeps the visitor's connection until then.
     if (mayRepeat) answer()
     const lead = await shared.invalidation.leases.tryLead(await this.#leaseKey(true))
-    if (lead !== null && !mayRepeat) return this.#claim(lead)
+    if (lead !== null && !mayRepeat) return this.#goOn(lead)
     if (lead !== null) repeatDetached(req, lead)
     else if (!mayRepeat) answer()
     return false
@@ -140,12 +152,19 @@ export class Exchange {
 
   // ----------------------------------------------------------------------------------------------------------- claims
 
-  async #claim(lead: Lead | null): Promise<boolean> {
-    const { shared, address, req, res, forward } = this.#asked
-    const claim = await within(shared.timeoutMs, claimPage(address, shared.policy, shared.invalidation, shared.pages.hasRules)).catch((error: Error) => {
-      shared.events.fail('claim', address.key, error)
+  async #claim(): Claiming {
+    const { shared, address } = this.#asked
+    try {
+      return await within(shared.timeoutMs, claimPage(address, shared.policy, shared.invalidation, shared.pages.hasRules))
+    } catch (error) {
+      shared.events.fail('claim', address.key, error as Error)
       return null
-    })
+    }
+  }
+
+  async #goOn(lead: Lead | null, claiming = this.#claim()): Promise<boolean> {
+    const { shared, req, res, forward } = this.#asked
+    const claim = await claiming
     // Nothing can be stored that others could wait for.
     if (claim === null) void lead?.end('uncacheable')
     const stored = forward === '' || hasPrecondition(req) ? null : await this.#readAt(claim)

@@ -38,6 +38,8 @@ export interface Page {
   /** Seconds since 1970, when the head was sent. */
   receivedAt: number
   claim: PageClaim
+  /** Called when what stores it has been sent, if that is one command: what is sent now comes after it. */
+  onSent(): void
 }
 
 export interface PagesContext {
@@ -149,10 +151,11 @@ export class Pages {
     const [body] = encoded.slice(0, -1)
     if (body !== undefined) await store.set(body.key, body.value, { ttlSeconds: ttlSeconds + 60, gzip: body.gzip })
     if (form !== null) await store.set(key, head.value, { ttlSeconds })
-    const isStored = form === null
-      ? await claims.store(claim.page, head.value, { ttlSeconds })
-      : await form.mark({ ttlSeconds: Math.max(ttlSeconds + 60, MARKER_SECONDS) })
-    if (!isStored) return this.#skip(page, 'purged')
+    const storing = form === null
+      ? claims.store(claim.page, head.value, { ttlSeconds })
+      : form.mark({ ttlSeconds: Math.max(ttlSeconds + 60, MARKER_SECONDS) })
+    if (form === null) page.onSent()
+    if (!(await storing)) return this.#skip(page, 'purged')
     return this.#sent(page, key, encoded)
   }
 

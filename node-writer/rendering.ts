@@ -181,7 +181,9 @@ export class Rendering {
     const wasUncacheable = shared.uncacheable.delete(address.key)
     if (claim === null) return wasUncacheable ? this.#leave('was-uncacheable') : this.#end('gone')
     const field = (name: string) => fieldOf(req, name)
-    const saved = shared.pages.save({ address, url, status, body, storable, ...tags, receivedAt: this.#receivedAt, claim, field })
+    // A lease of another key may lie on another server, where nothing is in the order in which it was sent.
+    const onSent = () => { if (this.lead?.key === claim.key) this.lead.release() }
+    const saved = shared.pages.save({ address, url, status, body, storable, ...tags, receivedAt: this.#receivedAt, claim, field, onSent })
     void saved.then((outcome) => this.#end(outcome))
   }
 

@@ -3,6 +3,7 @@
 
 import { Connection, StoreError } from './connection.js'
 import { ADD, DELETE, GET, OK, send, SET } from './memcached_command.js'
+import { pageOf } from './invalidation/lease.js'
 import { createRing, parseServers, type Placement, type ServerAddress } from './ring.js'
 
 export { StoreError, type StoreErrorCode } from './connection.js'
@@ -45,7 +46,9 @@ export class Store {
   constructor(options: StoreOptions) {
     this.servers = parseServers(options.memcached)
     this.maxItemBytes = options.maxItemBytes ?? 1024 * 1024
-    this.#place = createRing(this.servers)
+    const place = createRing(this.servers)
+    // A lease lies with its page, so that commands on the two are carried out in the order in which they are sent.
+    this.#place = (key) => place(pageOf(key))
     this.#connections = this.servers.map((server) => new Connection(server, options.timeoutMs ?? 500))
   }
 

@@ -1,7 +1,6 @@
 // One render per key, across processes and machines: who adds the item `key#l` leads, the others wait. It only saves
 // work; nothing that must never be served depends on it. So whenever memcached is in doubt, everybody renders.
 
-import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Atomic, Version } from './atomic.js'
 
@@ -12,6 +11,13 @@ import type { Atomic, Version } from './atomic.js'
 export type Outcome = 'stored' | 'gone' | 'uncacheable' | 'late'
 
 export interface Lead {
+  /** Of the page that it is for. */
+  readonly key: string
+  /**
+   * To be called when the page has just been sent to be stored, and before \`end\`: the lease is deleted right behind it,
+   * on the same connection. Who sees it gone, in another process, finds the page; if it was not stored, he leads.
+   */
+  release(): void
   /** To be called once, after the page has been stored or when it is known that it will not be. */
   end(outcome: Exclude<Outcome, 'late'>): Promise<void>
 }
@@ -33,6 +39,9 @@ export interface LeaseOptions {
 
 export const UNCACHEABLE = Buffer.from('uncacheable')
 
+/** Whose it is, its CAS tells. */
+const HELD = Buffer.from('held')
+
 /** Between two looks at a lease of another process. */
 const FIRST_PAUSE_MS = 20
 const LONGEST_PAUSE_MS = 100
@@ -40,6 +49,8 @@ const LONGEST_PAUSE_MS = 100
 /** Of `longestWaitMs`, in which the number of those who wait no longer doubles so often. */
 const LAST_PART = 1 / 3
 const DOUBLINGS = 11
+
+const SUFFIX = '#l'
 
 interface UnderWay {
   outcome: Promise<Outcome>
@@ -60,14 +71,18 @@ export class Leases {
   /**
    * Leads, or waits until the page is stored, or is not to be waited for: then 'render'. A leader that failed or hangs is
    * followed by another. From `until` (of performance.now()) on this visitor leads beside whoever does. Never rejects.
-   * `isStored` is asked when another process has ended its render.
+   * `isStored` is asked when another process has ended its render. `asked` is called whenever this visitor may be about to
+   * lead, in the turn in which memcached is asked: what it asks for itself is then answered with the lease.
    */
-  async turn(key: string, isStored: () => Promise<boolean>, until = performance.now() + this.patienceMs()): Promise<Lead | 'stored' | 'render'> {
+  async turn(key: string, isStored: () => Promise<boolean>, until = performance.now() + this.patienceMs(), asked?: () => void): Promise<Lead | 'stored' | 'render'> {
     for (;;) {
-      const turn = await this.acquire(key, isStored, until - performance.now())
+      const turn = await this.acquire(key, isStored, until - performance.now(), asked)
       if ('lead' in turn) return turn.lead
       const outcome = await turn.wait
-      if (outcome === 'late') return this.#lead(key, null, this.#options.longestLeadMs)
+      if (outcome === 'late') {
+        asked?.()
+        return this.#lead(key, null, this.#options.longestLeadMs)
+      }
       if (outcome !== 'gone') return outcome === 'stored' ? 'stored' : 'render'
     }
   }
@@ -93,12 +108,14 @@ export class Leases {
   }
 
   /** One look. Without memcached everybody leads and nobody waits: what is rendered cannot be stored. */
-  async acquire(key: string, isStored: () => Promise<boolean>, waitMs = this.#options.longestWaitMs): Promise<Turn> {
+  async acquire(key: string, isStored: () => Promise<boolean>, waitMs = this.#options.longestWaitMs, asked?: () => void): Promise<Turn> {
     const underWay = this.#underWay.get(key)
     if (underWay !== undefined) return { wait: within(underWay.outcome, waitMs) }
 
     const { outcome, settle } = this.#enter(key)
-    const held = await this.#take(key)
+    const taking = this.#take(key)
+    asked?.()
+    const held = await taking
     if (held === 'other') {
       void this.#watch(key, isStored).then(settle)
       return { wait: within(outcome, waitMs) }
@@ -129,7 +146,7 @@ export class Leases {
   /** `null`: memcached cannot tell, so this process leads without a lease. */
   async #take(key: string): Promise<Version | 'other' | 'uncacheable' | null> {
     try {
-      const version = await this.#items.add(keyOf(key), randomBytes(12), { ttlSeconds: this.#options.leaseSeconds })
+      const version = await this.#items.add(keyOf(key), HELD, { ttlSeconds: this.#options.leaseSeconds })
       if (version !== null) return version
       const item = await this.#items.get(keyOf(key))
       return item?.value.equals(UNCACHEABLE) === true ? 'uncacheable' : 'other'
@@ -142,6 +159,7 @@ export class Leases {
   #lead(key: string, held: Version | null, longestMs: number, settle: (outcome: Outcome) => void = () => {}): Lead {
     let version = held
     let ended = false
+    let released = false
     let changing = Promise.resolve()
     const change = (to: (version: Version) => Promise<Version | null>): Promise<void> => (changing = changing.then(async () => {
       // What fails here runs out by itself.
@@ -149,7 +167,7 @@ export class Leases {
       // Purged meanwhile, or given up: another may begin at once.
       if (version === null) settle('gone')
     }))
-    const renew = (of: Version) => this.#items.replace(of, randomBytes(12), { ttlSeconds: this.#options.leaseSeconds })
+    const renew = (of: Version) => this.#items.replace(of, HELD, { ttlSeconds: this.#options.leaseSeconds })
     const giveUp = (of: Version) => this.#items.delete(of).then(() => null)
     // Renewed while it renders, so that a short lease is enough for a slow page; a process that is gone renews nothing.
     const timer = setInterval(() => void change(renew), (this.#options.leaseSeconds * 1000) / 3).unref()
@@ -157,18 +175,31 @@ export class Leases {
       clearInterval(timer)
       void change(giveUp)
     }, longestMs).unref()
+    const stop = () => {
+      clearInterval(timer)
+      clearTimeout(hung)
+    }
 
     return {
+      key,
+      release: () => {
+        stop()
+        changing = changing.then(() => {
+          released = version !== null
+          if (version !== null) this.#items.deleteQuietly(version)
+          version = null
+        })
+      },
       end: async (outcome) => {
         if (ended) return
         ended = true
-        clearInterval(timer)
-        clearTimeout(hung)
+        stop()
         await changing
         if (outcome === 'gone') return change(giveUp)
         settle(outcome)
         // Whoever leads in its place by now needs not be waited for either.
         this.#underWay.get(key)?.settle(outcome)
+        if (released) return
         version ??= await this.#items.get(keyOf(key)).catch(() => null)
         await change((of) => (outcome === 'stored' ? giveUp(of) : this.#items.replace(of, UNCACHEABLE, { ttlSeconds: this.#options.uncacheableSeconds })))
       }
@@ -206,5 +237,10 @@ function within(outcome: Promise<Outcome>, waitMs: number): Promise<Outcome> {
 
 /** The lease of a page. A purge deletes it too, so that the next visitor does not wait for a render that will not be stored. */
 export function keyOf(key: string): string {
-  return `${key}#l`
+  return key + SUFFIX
+}
+
+/** The page of a lease; any other key as it is. */
+export function pageOf(key: string): string {
+  return key.endsWith(SUFFIX) ? key.slice(0, -SUFFIX.length) : key
 }

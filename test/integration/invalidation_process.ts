@@ -48,14 +48,15 @@ process.once('message', ({ memcached, lease }: Start) => {
   async function visit({ key, renderMs, ending }: Crowd): Promise<Answer> {
     const came = performance.now()
     const answer = (way: Answer['way']): Answer => ({ way, afterMs: performance.now() - came })
-    const turn = await leases.turn(key, () => isStored(key))
+    let claiming: ReturnType<Claims['begin']> | undefined
+    const turn = await leases.turn(key, () => isStored(key), undefined, () => { claiming = claims.begin(key) })
     if (turn === 'stored') return answer('stored')
     if (turn === 'render') {
       say('rendering')
       if (ending !== 'hangs') await pause(renderMs)
       return answer('rendered')
     }
-    const claim = await claims.begin(key)
+    const claim = (await claiming) ?? null
     if (claim?.found?.toString() === 'page') {
       await turn.end('stored')
       return answer('stored')
@@ -63,8 +64,9 @@ process.once('message', ({ memcached, lease }: Start) => {
     say('rendering')
     if (ending === 'hangs') return new Promise(() => {})
     await pause(renderMs)
-    const stored = ending === 'stored' && claim !== null && (await claims.store(claim, Buffer.from('page'), { ttlSeconds: 60 }))
-    await turn.end(stored ? 'stored' : ending === 'uncacheable' ? 'uncacheable' : 'gone')
+    const storing = ending === 'stored' && claim !== null && claims.store(claim, Buffer.from('page'), { ttlSeconds: 60 })
+    if (storing !== false) turn.release()
+    await turn.end((await storing) ? 'stored' : ending === 'uncacheable' ? 'uncacheable' : 'gone')
     return answer('led')
   }
 })

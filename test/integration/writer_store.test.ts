@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { freePort } from '../support/free_port.js'
 import { describe, expect, test } from 'vitest'
+import { keyOf as leaseKeyOf } from '../../node-writer/invalidation/lease.js'
 import { Store } from '../../node-writer/store.js'
 import { startMemcached } from '../support/memcached.js'
 import { memcached, store } from '../support/memcached_of_file.js'
@@ -77,6 +78,13 @@ describe('keys that memcached or Nginx would not take', () => {
     await store.set('k'.repeat(250), value, minute)
     expect((await store.get('k'.repeat(250)))?.value).toEqual(value)
   })
+})
+
+test('a lease lies with its page', () => {
+  const many = new Store({ memcached: '127.0.0.1:1,127.0.0.1:2,127.0.0.1:3' })
+  const keys = Array.from({ length: 100 }, (_, i) => `test:1:http://example.org/${i}`)
+  expect(keys.map((key) => many.serverOf(leaseKeyOf(key)))).toEqual(keys.map((key) => many.serverOf(key)))
+  expect(new Set(keys.map((key) => many.serverOf(key))).size).toBe(3)
 })
 
 describe('times to live', () => {

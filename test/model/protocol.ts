@@ -182,6 +182,8 @@ function processSteps(state: State, p: number, rules: Rules, add: Add): void {
       own(next).at = 'claimed'
     })
   }
+  // Another leads: a claim is asked for before it is known who does.
+  if (process.at === 'claimed') add(`${name} drops its claim`, (next) => { reset(own(next)) })
   if (process.at === 'claimed' && process.clock !== null) {
     add(`${name} begins to render`, (next) => {
       const knows = next.purges.reduce((bits, purge, i) => (purge.at === 'has written' || purge.at === 'acknowledged' ? bits | (1 << i) : bits), 0)

@@ -91,7 +91,7 @@ export function walk(size: Size, length: number, random: Random): string[] {
   let state = start
   const trace: string[] = []
   while (trace.length < length) {
-    const next = steps(state).filter(({ does }) => !/evicts|lets the bans go/.test(does) || random.chance(0.15))
+    const next = steps(state).filter(({ does }) => !/evicts|lets the bans go|drops its claim/.test(does) || random.chance(0.15))
     const step = random.pick(next)
     trace.push(step.does)
     state = step.state

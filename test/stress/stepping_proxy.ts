@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
-export type Verb = 'get' | 'set' | 'add' | 'delete' | 'other'
+export type Verb = 'get' | 'set' | 'add' | 'delete' | 'delete quietly' | 'other'
 
 export interface Command {
   client: string
@@ -22,7 +22,7 @@ export interface Backends {
   pages: number
 }
 
-const VERBS: Record<number, Verb> = { 0x00: 'get', 0x01: 'set', 0x02: 'add', 0x04: 'delete' }
+const VERBS: Record<number, Verb> = { 0x00: 'get', 0x01: 'set', 0x02: 'add', 0x04: 'delete', 0x14: 'delete quietly' }
 
 export class SteppingProxy {
   /** In the order in which they came. */
@@ -72,6 +72,8 @@ export class SteppingProxy {
   }
 
   #take(client: string, socket: Socket, backends: Map<number, Backend>, { verb, key, bytes }: Request): void {
+    // Of a lease, which is gone already, and without an answer.
+    if (verb === 'delete quietly') return
     const port = key.endsWith('#bans') ? this.backends.bans : this.backends.pages
     const backend = backends.get(port) ?? new Backend(port)
     backends.set(port, backend)
