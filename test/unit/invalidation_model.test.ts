@@ -33,7 +33,7 @@ const tag: Size = { processes: 2, nodes: 1, purges: ['tag'] }
 const mutations: Mutation[] = [
   {
     without: 'newEpoch', size: tag, because: 'the list that was made again counts from 0, and has no ban on the old page',
-    trace: [...render, 'app 1 stores', ...banTag, 'memcached evicts the list', 'app 1 reads the clock', ...late]
+    trace: [...render, ...banTag, 'memcached evicts the list', 'app 2 reads the clock', 'app 1 stores', ...late]
   },
   {
     without: 'clockBeforeRender', size: tag, because: 'the page has the clock of after the purge and the data of before it',
