@@ -25,7 +25,6 @@ export interface Shared {
   pages: Pages
   events: Events
   uncacheable: Uncacheable
-  timeoutMs: number
   maxBodyBytes: number
   /** Of regions of `maxBodyBytes`. */
   memory: BodyMemory

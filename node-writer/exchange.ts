@@ -1,14 +1,13 @@
 // One request that Nginx could not answer, until the app is asked: it takes its turn, so that of many visitors of one
 // page one renders it; it claims the right to store the page, before the render begins; and it is answered here when the
-// page has come meanwhile. It waits for memcached no longer than its timeout, and for another's render only so long as
-// leases say.
+// page has come meanwhile. It waits for no answer of memcached longer than its timeout, and for another's render only so
+// long as leases say.
 
 import { satisfies } from '../njs/core/request_directives.js'
 import { parseMarker } from '../njs/core/vary.js'
 import { type Asked, directivesOf, seconds, wantedBy } from './asked.js'
 import { isFirst } from './capture.js'
 import { hasPrecondition, takeConditions } from './client_conditions.js'
-import { deadline } from './deadline.js'
 import { canRepeat, takeLead, repeatDetached } from './detached_request.js'
 import type { Lead } from './invalidation/lease.js'
 import { claimPage, type PageClaim } from './page_claim.js'
@@ -155,7 +154,7 @@ export class Exchange {
   async #claim(): Claiming {
     const { shared, address } = this.#asked
     try {
-      return await within(shared.timeoutMs, claimPage(address, shared.policy, shared.invalidation, shared.pages.hasRules))
+      return await claimPage(address, shared.policy, shared.invalidation, shared.pages.hasRules)
     } catch (error) {
       shared.events.fail('claim', address.key, error as Error)
       return null
@@ -205,11 +204,4 @@ export class Exchange {
     new Rendering(this.#asked, stored, claim, lead).begin()
     return true
   }
-}
-
-function within<Value>(ms: number, promise: Promise<Value>): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const callOff = deadline(ms, () => reject(new Error(`memcached took longer than ${ms} ms`)))
-    void promise.then(resolve, reject).finally(callOff)
-  })
 }

@@ -29,7 +29,7 @@ export interface PageCacheOptions {
    * Default: the environment variable SAMEKEY_MEMCACHED, else 127.0.0.1:11211.
    */
   memcached?: string
-  /** Milliseconds after which memcached is given up on; no client ever waits for it. Default 500. */
+  /** Milliseconds after which an answer of memcached is given up on, and the server left alone for a second. Default 500. */
   timeoutMs?: number
   /** memcached's item limit (-I) in bytes. Default 1 MiB, as memcached's. */
   maxItemBytes?: number
@@ -46,8 +46,6 @@ export interface PageCacheOptions {
 }
 
 const MAX_BODY_BYTES = 8 * 1024 * 1024
-
-const TIMEOUT_MS = 500
 
 export class Writer {
   readonly events = new Events()
@@ -67,7 +65,6 @@ export class Writer {
       reads: new SharedReads(store),
       pages: new Pages({ policy, store, events, invalidation, memory, compress: options.compress !== false }),
       uncacheable: new Uncacheable(),
-      timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
       maxBodyBytes, memory
     }
     this.#site = options.site ?? siteOf(policy)
