@@ -62,7 +62,7 @@ export class Claims {
 
 const TOKEN_BYTES = 9
 
-/** For many tokens: a call costs the same for few bytes and for some thousand, a good part of what a page costs. */
+/** For many tokens: it costs about the same to ask for a few bytes as for some thousand. */
 const pool = Buffer.alloc(TOKEN_BYTES * 256)
 let used = pool.length
 
