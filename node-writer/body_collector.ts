@@ -2,7 +2,7 @@
 
 import { Buffer } from 'node:buffer'
 import type { BodyMemory } from './body_memory.js'
-import type { ResponseHead } from './capture.js'
+import type { ResponseHead } from './http/fields.js'
 
 export type BodyReason =
   | 'content-length' // the body is not as long as the app had announced

@@ -4,6 +4,7 @@
 import { ServerResponse } from 'node:http'
 import { BodyCollector, type BodyReason } from './body_collector.js'
 import type { BodyMemory } from './body_memory.js'
+import type { ResponseHead } from './http/fields.js'
 
 /** Why a response could not be captured. */
 export type CaptureReason =
@@ -11,12 +12,6 @@ export type CaptureReason =
   | 'incomplete' // the client or the app went away before the end
   | 'not-first' // middleware mounted before the page cache may change what it sees
   | 'capture' // the runtime does not show what was sent
-
-/** Status and header as sent. Names keep their case, fields their order, and repeated ones are repeated. */
-export interface ResponseHead {
-  status: number
-  headers: [name: string, value: string][]
-}
 
 export interface CaptureObserver {
   /** Called once, when the head has been handed to Node; false: the body need not be kept. */

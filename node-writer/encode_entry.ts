@@ -9,8 +9,7 @@ import { canReturn, formatHead, isReplayable } from '../njs/core/entry.js'
 import type { Policy } from '../njs/core/policy.js'
 import { BodyCollector } from './body_collector.js'
 import type { BodyMemory } from './body_memory.js'
-import type { ResponseHead } from './capture.js'
-import { listMembers } from './http/fields.js'
+import { listMembers, type ResponseHead } from './http/fields.js'
 
 /** One `set`, in the order in which they are to be made. */
 export interface Item {

@@ -4,7 +4,7 @@
 import { EventEmitter } from 'node:events'
 import type { CaptureReason } from './capture.js'
 import type { RequestReason } from './eligible.js'
-import type { PurgeError } from './purge.js'
+import type { PurgeError } from './purge_result.js'
 import type { PurgeRecord } from './purge_record.js'
 import type { ResponseReason } from './storable.js'
 import { StoreError } from './store.js'

@@ -2,7 +2,7 @@
 
 export { pageCache, type PageCache, type PageCacheOptions } from './page_cache.js'
 export type { PageCacheEvents, SkipReason } from './events.js'
-export { PurgeError, type PurgeFailure, type PurgeResult } from './purge.js'
+export { PurgeError, type PurgeFailure, type PurgeResult } from './purge_result.js'
 export type { PurgeHttpOptions } from './purge_http.js'
 export type { PurgeRecord } from './purge_record.js'
 export { PurgeRequestError, type PurgeRequest } from './purge_request.js'

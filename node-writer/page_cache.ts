@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { PageCacheEvents } from './events.js'
 import { loadPolicy } from './policy/load.js'
 import type { LoadedPolicy, PolicyDocument } from './policy/types.js'
-import type { PurgeResult } from './purge.js'
+import type { PurgeResult } from './purge_result.js'
 import type { PurgeRequest } from './purge_request.js'
 import { Writer, type PageCacheOptions } from './writer.js'
 

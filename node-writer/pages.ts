@@ -2,10 +2,9 @@
 // stored of it goes. Only those who wait for this page wait for it.
 
 import type { BodyMemory } from './body_memory.js'
-import type { ResponseHead } from './capture.js'
 import { encodeEntry, type EntryTimes, isTooLong, type Item } from './encode_entry.js'
 import type { Events } from './events.js'
-import { joinFields } from './http/fields.js'
+import { joinFields, type ResponseHead } from './http/fields.js'
 import { parseNoVarySearch } from './http/no_vary_search.js'
 import type { Invalidation } from './invalidation/invalidation.js'
 import type { PageAddress } from './key.js'

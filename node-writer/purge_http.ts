@@ -5,7 +5,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 import { fieldOf, readRequest } from './node_request.js'
-import { PurgeError, type PurgeResult } from './purge.js'
+import { PurgeError, type PurgeResult } from './purge_result.js'
 import { type PurgeRequest, PurgeRequestError } from './purge_request.js'
 
 export interface PurgeHttpOptions {

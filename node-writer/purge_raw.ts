@@ -5,7 +5,7 @@ import { dumpKeys } from './listing/dump_keys.js'
 import { readKey } from './listing/key_text.js'
 import { TextConnection } from './listing/text_connection.js'
 import type { LoadedPolicy } from './policy/types.js'
-import type { PurgeFailure } from './purge.js'
+import type { PurgeFailure } from './purge_result.js'
 import type { Store } from './store.js'
 
 /** The keys of the pages below these prefixes of scheme://host/target, or of all (null); also of those under way. */

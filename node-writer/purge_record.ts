@@ -1,6 +1,7 @@
 // Who purged what, when, and what came of it: the event `purge`, and a line of the purge log. It never holds a token.
 
-import { carryOut, PurgeError, type PurgeContext, type PurgeResult } from './purge.js'
+import { carryOut, type PurgeContext } from './purge.js'
+import { PurgeError, type PurgeResult } from './purge_result.js'
 import { readPurgeRequest, type PurgeRequest } from './purge_request.js'
 
 export interface PurgeRecord {

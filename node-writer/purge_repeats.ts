@@ -3,7 +3,7 @@
 // what is given up when that ends is told.
 
 import type { Events } from './events.js'
-import { PurgeError, type PurgeResult } from './purge.js'
+import { PurgeError, type PurgeResult } from './purge_result.js'
 import { notCarriedOut, type PurgeRecord } from './purge_record.js'
 import type { PurgeRequest } from './purge_request.js'
 import type { Invalidated } from './unsafe_methods.js'

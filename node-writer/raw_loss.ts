@@ -1,8 +1,7 @@
 // Raw mode keeps the body only. A response that would mean something else without its header is not stored.
 
 import { parse } from 'content-type'
-import type { ResponseHead } from './capture.js'
-import type { JoinedFields } from './http/fields.js'
+import type { JoinedFields, ResponseHead } from './http/fields.js'
 
 export type RawReason =
   | 'raw-status' // Nginx replays 200 only

@@ -3,9 +3,10 @@
 
 import { type Asked, directivesOf, seconds } from './asked.js'
 import type { Forward } from './cache_status.js'
-import { capture, type CaptureReason, isFirst, type ResponseHead } from './capture.js'
+import { capture, type CaptureReason, isFirst } from './capture.js'
 import { hasPrecondition, isSelective, mayCut, notModifiedFields, partialAnswer, takeConditions } from './client_conditions.js'
 import type { SkipReason } from './events.js'
+import type { ResponseHead } from './http/fields.js'
 import type { Lead } from './invalidation/lease.js'
 import { withMadeEtag } from './made_etag.js'
 import { fieldOf } from './node_request.js'

@@ -4,8 +4,8 @@
 
 import { type OutgoingHttpHeader, type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
 import { BodyCollector } from './body_collector.js'
-import type { CaptureReason, ResponseHead } from './capture.js'
-import type { Fields } from './http/fields.js'
+import type { CaptureReason } from './capture.js'
+import type { Fields, ResponseHead } from './http/fields.js'
 import { fieldsByName } from './sidecar_fields.js'
 
 /** What the client gets instead; a body that is empty for a 204 and a 304. */

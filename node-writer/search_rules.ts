@@ -12,7 +12,7 @@ import type { Policy } from '../njs/core/policy.js'
 import type { Atomic } from './invalidation/atomic.js'
 import { type Claim, isClaim, newToken } from './invalidation/claim.js'
 import { type PageAddress, sha256Hex } from './key.js'
-import type { Reader } from './stored_page.js'
+import type { Reader } from './store.js'
 
 /** The item that holds the rule of the page's path. */
 export function ruleKeyOf({ scheme, host, target }: PageAddress, policy: Policy): string {

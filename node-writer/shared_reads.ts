@@ -1,7 +1,7 @@
 // Of followers that wake at the same moment, each wants the same items: they are read once. Only reads that begin in one
 // turn of the event loop are shared, so nobody gets an answer that is older than his question.
 
-import type { Reader } from './stored_page.js'
+import type { Reader } from './store.js'
 
 type Item = Awaited<ReturnType<Reader['get']>>
 

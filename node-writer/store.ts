@@ -29,6 +29,11 @@ export interface StoredValue {
   gzip: boolean
 }
 
+/** Gets items; rejects when memcached is in trouble. */
+export interface Reader {
+  get(key: string): Promise<StoredValue | null>
+}
+
 /** What memcached adds to key and value: header, CAS, flags, terminators. Measured on 1.6.18, 63 bytes. */
 const ITEM_OVERHEAD_BYTES = 64
 

@@ -12,6 +12,7 @@ import type { LoadedPolicy } from './policy/types.js'
 import { hasQuery, keyByRule, readRule } from './search_rules.js'
 import { type FieldOf, secondKey } from './second_keys.js'
 import { routeOf } from './storable.js'
+import type { Reader } from './store.js'
 
 export interface StoredPage {
   /** Where the entry lies: the page's key, that by the rule of its path, or a second one. */
@@ -22,11 +23,6 @@ export interface StoredPage {
 
 /** 'vary-miss': it is there in other forms only. Null when there is nothing usable: no entry, an unreadable one, a body that is gone. */
 export type Found = StoredPage | 'vary-miss' | null
-
-/** Gets items; rejects when memcached is in trouble. */
-export interface Reader {
-  get(key: string): Promise<{ value: Buffer; gzip: boolean } | null>
-}
 
 /** Who asks for which page. */
 export interface Wanted {

@@ -2,9 +2,8 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { Mode } from '../njs/core/policy.js'
-import type { ResponseHead } from './capture.js'
 import { parseGroupInvalidation } from './http/cache_groups.js'
-import { joinFields } from './http/fields.js'
+import { joinFields, type ResponseHead } from './http/fields.js'
 import { readRequest } from './node_request.js'
 
 export interface Invalidated {

@@ -6,6 +6,12 @@ import { trim } from '../../njs/core/blank.js'
 /** Names keep their case, fields their order, and repeated ones are repeated. */
 export type Fields = [name: string, value: string][]
 
+/** Of a response. */
+export interface ResponseHead {
+  status: number
+  headers: Fields
+}
+
 /** Lower-case names to combined values. Has no prototype: any name can be asked for. */
 export type JoinedFields = Readonly<Record<string, string | undefined>>
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { parseHead } from '../../njs/core/entry.js'
-import type { ResponseHead } from '../../node-writer/capture.js'
+import type { ResponseHead } from '../../node-writer/http/fields.js'
 import { isTooLong, encodeEntry as encode, type Item } from '../../node-writer/encode_entry.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
 

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Events } from '../../node-writer/events.js'
-import { PurgeError, type PurgeResult } from '../../node-writer/purge.js'
+import { PurgeError, type PurgeResult } from '../../node-writer/purge_result.js'
 import { notCarriedOut, type PurgeRecord } from '../../node-writer/purge_record.js'
 import { MAX_WAITING, PurgeRepeats } from '../../node-writer/purge_repeats.js'
 import type { PurgeRequest } from '../../node-writer/purge_request.js'

@@ -1,7 +1,7 @@
 // Every rule of storable.ts and raw_loss.ts, as a table: what the app said, and what becomes of it. How the fields
 // themselves are read is in http_*.test.ts.
 import { describe, expect, test } from 'vitest'
-import type { ResponseHead } from '../../node-writer/capture.js'
+import type { ResponseHead } from '../../node-writer/http/fields.js'
 import { loadPolicy } from '../../node-writer/policy/load.js'
 import type { PolicyDocument } from '../../node-writer/policy/types.js'
 import { type Exchange, isGzip, isStorable } from '../../node-writer/storable.js'
