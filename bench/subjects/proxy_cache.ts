@@ -8,9 +8,14 @@ import type { Folder } from '../machine/folder.js'
 import { appUpstream, nginxConf, PROXY_TO_APP } from './nginx_conf.js'
 import { storeByAsking, type Base, type Subject } from './subject.js'
 
-export async function startProxyCache(folder: Folder, base: Base, suite: Suite): Promise<Subject> {
+interface ProxyCacheOptions {
+  /** With `open_file_cache`, of which these documents say nothing for a cache: how far it could be brought. */
+  openFiles?: boolean
+}
+
+export async function startProxyCache(folder: Folder, base: Base, suite: Suite, { openFiles = false }: ProxyCacheOptions = {}): Promise<Subject> {
   const port = await getPort()
-  const prefix = await folder.make('proxy-cache')
+  const prefix = await folder.make(`proxy-cache-${port}`)
   await writeFile(join(prefix, 'nginx.conf'), nginxConf({
     port,
     http: `${appUpstream(base.origin.address)}
@@ -25,9 +30,11 @@ export async function startProxyCache(folder: Folder, base: Base, suite: Suite):
         proxy_cache_bypass $cookie_sessionid;
         proxy_no_cache $cookie_sessionid;
         add_header Cache-Status $upstream_cache_status;
+        ${openFiles ? 'open_file_cache max=128 inactive=2s;\n        open_file_cache_min_uses 2;\n        open_file_cache_valid 1s;' : ''}
         ${PROXY_TO_APP}
       }`
   }))
   const workers = await folder.startNginx({ suite, prefix, port })
-  return { id: 'proxy_cache', port, workers, system: [...workers, ...base.origin.pids], hitStatus: 'HIT', origin: base.origin, store: storeByAsking(port, 'HIT') }
+  const id = openFiles ? 'proxy_cache, open files' : 'proxy_cache'
+  return { id, port, workers, system: [...workers, ...base.origin.pids], hitStatus: 'HIT', origin: base.origin, store: storeByAsking(port, 'HIT') }
 }

@@ -89,7 +89,7 @@ async function startPeers(folder: Folder, base: Base, extent: 'quick' | 'full'):
   if (extent === 'quick') return wanted.map((subject) => [subject, [plain]])
   const more = [
     await startStaticFile(folder, suite), await startNative(folder, base, { id: 'native, default buffers', suite, buffers: 'default' }),
-    await startLua(folder, base, suite), await startExpressCache(folder)
+    await startProxyCache(folder, base, suite, { openFiles: true }), await startLua(folder, base, suite), await startExpressCache(folder)
   ]
   return [...[...wanted, ...more].map((subject): Contender => [subject, PLAIN_PAGES]), [await startNoCache(folder, base, suite), [plain]]]
 }
