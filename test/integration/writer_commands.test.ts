@@ -71,6 +71,7 @@ beforeEach(() => {
 })
 afterEach(async () => {
   between.letGo()
+  for (const res of renders) res.destroy()
   await app.stop()
   between.close()
 })
