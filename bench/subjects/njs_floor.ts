@@ -7,7 +7,7 @@ import type { Engine } from '../../test/support/engines.js'
 import { rootfs } from '../../test/support/rootfs.js'
 import type { Folder } from '../machine/folder.js'
 import { nginxConf } from './nginx_conf.js'
-import type { Base, Subject } from './subject.js'
+import { get, type Base, type Subject } from './subject.js'
 
 /** 'one': header and body are one item, which passes through JavaScript. 'two': Nginx streams the body, an item of its own. */
 type Items = 'one' | 'two'
@@ -44,6 +44,8 @@ export async function startNjsFloor(folder: Folder, base: Base, { id, suite, eng
       location / { js_content floor.${items}; }
       location = /.floor/item { internal; set $memcached_key $request_uri; memcached_pass memcached; }
       location = /.floor/head { internal; set $memcached_key "$request_uri#head"; memcached_pass memcached; }
+      # As nginx/bans.server.conf does it: once this has been given back, glibc keeps the worker's heap.
+      location = /.floor/heap { set $memcached_key $request_uri; memcached_buffer_size 16m; memcached_pass memcached; }
       location @body { set $memcached_key $request_uri; memcached_pass memcached; }`
   }))
   const workers = await folder.startNginx({ suite, prefix, port })
@@ -53,6 +55,7 @@ export async function startNjsFloor(folder: Folder, base: Base, { id, suite, eng
     store: async ({ target, body }) => {
       await store.set(target, body, { ttlSeconds: 86400 })
       await store.set(`${target}#head`, Buffer.alloc(HEAD_BYTES, '.'), { ttlSeconds: 86400 })
+      await get(port, '/.floor/heap')
     }
   }
 }
