@@ -12,6 +12,7 @@ import { resolveRequest } from '../../node-writer/key.js'
 import { readRequest } from '../../node-writer/node_request.js'
 import type { LoadedPolicy } from '../../node-writer/policy/types.js'
 import type { EngineId } from '../support/engines.js'
+import { listens, until } from '../support/until.js'
 import { startLocalStack, type Stack, type StackOptions } from './stack.js'
 
 export interface VerdictStack {
@@ -59,6 +60,8 @@ export async function startVerdictStack(engine: EngineId, policy: LoadedPolicy):
         await writeFile(join(folder, 'nginx.conf'), mainConf(module, folder, listen, nginxPort, suites[engine].jit))
       }
     })
+    // The stack waits for its own port, and Nginx opens one after the other.
+    await until(`Nginx on port ${nginxPort} is ready`, () => listens(nginxPort))
     return { stack, nginxPort, proxyPort: stack.port, nodePort, stop: () => stopBoth(stack, node) }
   } catch (error) {
     node.close()
