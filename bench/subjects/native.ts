@@ -7,7 +7,7 @@ import type { Folder } from '../machine/folder.js'
 import { nginxConf } from './nginx_conf.js'
 import type { Base, Subject } from './subject.js'
 
-/** 'tuned' has the buffers that samekey has; 'default' Nginx's own, of one page of memory. */
+/** 'tuned' has the buffers that samekey has where it looks items up; 'default' Nginx's own, of one page of memory. */
 export async function startNative(folder: Folder, base: Base, { id, suite, buffers }: { id: string; suite: Suite; buffers: 'tuned' | 'default' }): Promise<Subject> {
   const port = await getPort()
   const prefix = await folder.make(id)
