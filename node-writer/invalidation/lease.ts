@@ -14,7 +14,7 @@ export interface Lead {
   /** Of the page that it is for. */
   readonly key: string
   /**
-   * To be called when the page has just been sent to be stored, and before \`end\`: the lease is deleted right behind it,
+   * To be called when the page has just been sent to be stored, and before `end`: the lease is deleted right behind it,
    * on the same connection. Who sees it gone, in another process, finds the page; if it was not stored, he leads.
    */
   release(): void

@@ -7,7 +7,6 @@ import { formatSearchRule, type LearntRule } from '../../njs/core/no_vary_search
 import { sha256Hex } from '../../node-writer/key.js'
 import { engines } from '../support/engines.js'
 import { readFile, type EntryVector } from '../vectors/read_vectors.js'
-import type { RawResponse } from '../support/raw_http.js'
 import { until } from '../support/until.js'
 import { CLOCK, HOST, now, startReplayStack, type Entry, type ReplayStack } from './replay_stack.js'
 import { showLogsOnFailure } from './stack.js'
@@ -35,14 +34,6 @@ interface Row {
 
 const HIT = /^samekey; hit; ttl=(?:60|59|58)$/
 const whole = { 'content-length': '10', 'content-range': undefined, 'accept-ranges': 'bytes' }
-const lost: Entry = {
-  body: gzipSync(long), apart: 'lost',
-  headers: [
-    ['Content-Type', 'text/plain'], ['Content-Encoding', 'gzip'], ['Cache-Control', 'max-age=60'], ['ETag', '"a"'], ['Last-Modified', MODIFIED], ['Vary', 'X-A'],
-    ['Link', '<a>'], ['Link', '<b>'], ['Date', LATER], ['Expires', LATER], ['Location', '/x'], ['Content-Language', 'de'], ['Server', 'stored'], ['X-A', '1'], ['X-A', '2']
-  ]
-}
-const withoutDate = ({ headers }: RawResponse) => headers.filter(([name, value]) => name.toLowerCase() !== 'date' || value === LATER)
 const NONE = { 'content-length': undefined, 'content-type': undefined, 'content-encoding': undefined, 'cache-status': HIT }
 
 const rows: Row[] = [
@@ -160,38 +151,6 @@ describe.each(engines)('$id', (engine) => {
     for (const [name, value] of Object.entries({ location: '/there', 'content-type': 'text/plain', etag: '"a"', age: /^[012]$/, 'cache-status': HIT })) {
       expect(response.headers.filter(([other]) => other.toLowerCase() === name).map(([, its]) => its), name).toEqual([value instanceof RegExp ? expect.stringMatching(value) : value])
     }
-  })
-
-  // Its head is there, and its fields may have been set when the body is found to be lost.
-  describe('a body that is lost', () => {
-    test.each([200, 404])('is a miss: no field of the stored %i is in the answer of the app', async (status) => {
-      await replay.put('/lost', { ...lost, status })
-      const [answer, miss] = [await replay.get('/lost'), await replay.get('/nothing')]
-      expect([answer.status, answer.body.toString(), withoutDate(answer)]).toEqual([200, 'app', withoutDate(miss)])
-    })
-
-    test('nor does one of them stand beside a field of the app', async () => {
-      const own = { 'Content-Type': 'text/own', 'Cache-Control': 'no-cache', ETag: '"own"', 'Last-Modified': LATER, Vary: 'X-Own', Server: 'own', 'X-A': 'own' }
-      replay.answer((_, res) => void res.writeHead(203, own).end('own'))
-      await replay.put('/lost', lost)
-      const [answer, miss] = [await replay.get('/lost'), await replay.get('/nothing')]
-      expect([answer.status, answer.body.toString(), withoutDate(answer)]).toEqual([203, 'own', withoutDate(miss)])
-      replay.answer((_, res) => void res.end('app'))
-    })
-
-    test('so is one that memcached refuses to look for', async () => {
-      // Nginx makes three characters of each: too long a key.
-      await replay.put('/refused', { ...lost, bodyKey: '%'.repeat(250) })
-      const [answer, miss] = [await replay.get('/refused'), await replay.get('/nothing')]
-      expect([answer.status, answer.body.toString(), withoutDate(answer)]).toEqual([200, 'app', withoutDate(miss)])
-    })
-
-    test('for a condition and a range, too', async () => {
-      await replay.put('/lost', lost)
-      for (const fields of [['If-None-Match: "b"'], ['Range: bytes=0-1']]) {
-        expect(withoutDate(await replay.get('/lost', fields))).toEqual(withoutDate(await replay.get('/nothing', fields)))
-      }
-    })
   })
 
   describe('misses', () => {
@@ -416,11 +375,6 @@ describe.each(engines)('$id', (engine) => {
     test('a fresh page needs no app', async () => {
       await replay.put('/fresh', page)
       expect((await replay.get('/fresh')).status).toBe(200)
-    })
-    test.each([{ id: 'fresh' }, { id: 'stale', ...stale, errorUntil: now() + 600 }])('a body that is lost ends in the error ($id)', async ({ id, ...times }) => {
-      await replay.put(`/lost-${id}`, { ...lost, ...times })
-      const [answer, none] = [await replay.get(`/lost-${id}`), await replay.get('/never')]
-      expect([answer.status, withoutDate(answer)]).toEqual([502, withoutDate(none)])
     })
   })
 })
